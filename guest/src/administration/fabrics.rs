@@ -1,0 +1,278 @@
+//! Creating, changing, describing and removing fabrics.
+
+use zeroize::Zeroizing;
+
+use super::{client_id, plain_name, scopes, secret};
+use crate::contract::administration::{FabricDescription, FabricPage};
+use crate::contract::journal::Action;
+use crate::contract::{Authentication, Caller, Error, FabricKind, FabricSettings, IdentityKind};
+use crate::core::{Core, event, outcome};
+use crate::error::Result;
+use crate::fabrics::service_principal_secret_binding;
+use crate::permissions;
+use crate::ports::Ports;
+use crate::record::{FabricRecord, Record as _, Stored, Written, over};
+use crate::secret::PersonalAccessToken;
+use crate::storage_key;
+use crate::workspace_url::{Acceptance, WorkspaceUrl};
+
+/// How many fabrics one call looks at.
+const PIECE: u32 = 100;
+
+impl<P: Ports> Core<P> {
+    /// `administration.put-fabric`.
+    pub async fn put_fabric(
+        &self,
+        caller: &Caller,
+        settings: FabricSettings,
+        service_principal_secret: Option<Zeroizing<String>>,
+        expected_revision: Option<u64>,
+    ) -> Result<FabricDescription> {
+        permissions::check_caller(caller)?;
+        let mut record = self.checked_fabric(&settings)?;
+        permissions::administer_fabrics(caller, &record.team)?;
+        let given = match service_principal_secret {
+            Some(text) => Some(Zeroizing::new(secret("service-principal-secret", &text)?)),
+            None => None,
+        };
+        let key = storage_key::fabric(&caller.tenant, &record.name);
+        let before: Option<Stored<FabricRecord>> = self.read(&key).await?;
+        if let Some(before) = &before {
+            permissions::administer_fabrics(caller, &before.record.team)?;
+            record.unknown.clone_from(&before.record.unknown);
+        }
+        expect_revision(expected_revision, before.as_ref())?;
+        self.credentials(&caller.tenant, &key, &mut record, given, before.as_ref()).await?;
+        let result = match self.write(&key, &record, None, over(before.as_ref())).await? {
+            Written::Done(revision) => Ok(description(&record, revision)),
+            Written::Lost(_) => Err(changed_meanwhile()),
+        };
+        self.tokens.borrow_mut().invalidate(std::slice::from_ref(&key));
+        let action = if before.is_some() { Action::FabricChanged } else { Action::FabricCreated };
+        let mut entry = event(caller, action);
+        entry.fabric = Some(record.name.clone());
+        entry.workspace = Some(record.workspace.clone());
+        entry.outcome = outcome(&result);
+        self.journal(entry).await;
+        result
+    }
+
+    /// A fabric as it stands in a form. A stored secret comes with it only while workspace and client id are those it
+    /// was stored with: otherwise a form could send somebody's secret to a host of its choosing.
+    pub(crate) async fn unsaved_fabric(
+        &self,
+        caller: &Caller,
+        settings: &FabricSettings,
+        secret_given: bool,
+    ) -> Result<Stored<FabricRecord>> {
+        permissions::check_caller(caller)?;
+        let mut record = self.checked_fabric(settings)?;
+        permissions::administer_fabrics(caller, &record.team)?;
+        let key = storage_key::fabric(&caller.tenant, &record.name);
+        let before: Option<Stored<FabricRecord>> = self.read(&key).await?;
+        if let Some(before) = &before {
+            permissions::administer_fabrics(caller, &before.record.team)?;
+        }
+        if record.service_principal_client_id.is_some() && !secret_given {
+            let kept = before.filter(|before| same_credentials(&before.record, &record)).ok_or_else(secret_needed)?;
+            record.service_principal_secret = kept.record.service_principal_secret;
+            record.lineage = kept.record.lineage;
+        }
+        Ok(Stored {
+            record,
+            key,
+            revision: 0,
+            age: std::time::Duration::ZERO,
+            unchanged_for: std::time::Duration::ZERO,
+        })
+    }
+
+    /// Seals a secret that was given, keeps one that may be kept.
+    async fn credentials(
+        &self,
+        tenant: &str,
+        key: &str,
+        record: &mut FabricRecord,
+        given: Option<Zeroizing<String>>,
+        before: Option<&Stored<FabricRecord>>,
+    ) -> Result<()> {
+        record.lineage = self.random_name();
+        match (&record.service_principal_client_id, given) {
+            (None, None) => Ok(()),
+            (None, Some(_)) => Err(Error::invalid(
+                "settings.service-principal-client-id",
+                "Enter the client id that belongs to the secret, or leave both empty.",
+            )),
+            (Some(_), Some(secret)) => {
+                let binding = service_principal_secret_binding(tenant, key, &record.lineage);
+                record.service_principal_secret = Some(self.seal(&binding, secret.as_bytes()).await?);
+                Ok(())
+            }
+            (Some(_), None) => {
+                let kept =
+                    before.filter(|before| same_credentials(&before.record, record)).ok_or_else(secret_needed)?;
+                record.service_principal_secret.clone_from(&kept.record.service_principal_secret);
+                if kept.record.service_principal_scopes == record.service_principal_scopes {
+                    record.lineage.clone_from(&kept.record.lineage);
+                    return Ok(());
+                }
+                // Tokens with the former scopes must not be served: a new lineage, and the secret sealed under it.
+                let (_, secret) = self.service_principal_secret(tenant, kept).await?;
+                let binding = service_principal_secret_binding(tenant, key, &record.lineage);
+                record.service_principal_secret = Some(self.seal(&binding, secret.expose().as_bytes()).await?);
+                Ok(())
+            }
+        }
+    }
+
+    /// Settings, checked field by field and put in order. Credentials are not in it yet.
+    fn checked_fabric(&self, settings: &FabricSettings) -> Result<FabricRecord> {
+        let deployment = self.deployment()?;
+        permissions::bounded("settings.name", &settings.name, 128)?;
+        permissions::bounded("settings.team", &settings.team, 128)?;
+        if settings.authentication == Authentication::PersonalAccessToken {
+            return Err(no_personal_access_tokens());
+        }
+        if let Some(app) = &settings.app_connection {
+            plain_name("settings.app-connection", app)?;
+        }
+        let acceptance = Acceptance {
+            extra_suffixes: &deployment.workspace_suffixes,
+            loopback_http: deployment.allow_loopback_http,
+        };
+        let workspace = WorkspaceUrl::parse_any(&settings.workspace, &acceptance)
+            .map_err(|error| Error::invalid("settings.workspace", error.to_string()))?;
+        let service_principal_client_id = match &settings.service_principal_client_id {
+            Some(id) => Some(client_id("settings.service-principal-client-id", id)?),
+            None => None,
+        };
+        let crawler = settings.metadata_crawl_identity;
+        if service_principal_client_id.is_none() && crawler == IdentityKind::ServicePrincipal {
+            return Err(Error::invalid(
+                "settings.metadata-crawl-identity",
+                "Without a service principal, metadata can only be crawled as the person.",
+            ));
+        }
+        Ok(FabricRecord {
+            version: FabricRecord::VERSION,
+            name: settings.name.clone(),
+            kind: settings.kind.into(),
+            workspace: workspace.root().to_owned(),
+            workspace_id: workspace.workspace_id().map(str::to_owned),
+            account_id: workspace.account_id().map(str::to_owned),
+            team: settings.team.clone(),
+            app_connection: settings.app_connection.clone(),
+            scopes: scopes("settings.scopes", &settings.scopes)?,
+            service_principal_scopes: scopes("settings.service-principal-scopes", &settings.service_principal_scopes)?,
+            compute: compute(settings.kind, settings.compute.as_deref().or(workspace.compute()))?,
+            metadata_crawl_identity: crawler.into(),
+            service_principal_client_id,
+            service_principal_secret: None,
+            lineage: String::new(),
+            unknown: serde_json::Map::new(),
+        })
+    }
+
+    /// `administration.set-personal-access-token`.
+    pub async fn set_personal_access_token(&self, caller: &Caller, fabric: &str, _: PersonalAccessToken) -> Result<()> {
+        let stored = self.fabric(caller, fabric).await?;
+        permissions::use_fabric(caller, &stored.record)?;
+        Err(no_personal_access_tokens())
+    }
+
+    /// `administration.get-fabric`.
+    pub async fn get_fabric(&self, caller: &Caller, name: &str) -> Result<FabricDescription> {
+        let stored = self.fabric(caller, name).await?;
+        permissions::see_fabric(caller, &stored.record)?;
+        Ok(description(&stored.record, stored.revision))
+    }
+
+    /// `administration.list-fabrics`.
+    pub async fn list_fabrics(&self, caller: &Caller, after: Option<&str>) -> Result<FabricPage> {
+        permissions::check_caller(caller)?;
+        let page = self.ports.list(&storage_key::fabrics(&caller.tenant), after, PIECE).await?;
+        let mut fabrics = Vec::new();
+        for (key, entry) in page.entries {
+            let stored: Stored<FabricRecord> = Stored::parse(&key, entry)?;
+            if permissions::see_fabric(caller, &stored.record).is_ok() {
+                fabrics.push(description(&stored.record, stored.revision));
+            }
+        }
+        Ok(FabricPage { fabrics, next: page.next })
+    }
+
+    /// `administration.remove-fabric`.
+    pub async fn remove_fabric(&self, caller: &Caller, name: &str) -> Result<()> {
+        let stored = self.fabric(caller, name).await?;
+        permissions::see_fabric(caller, &stored.record)?;
+        permissions::administer_fabrics(caller, &stored.record.team)?;
+        let result = self.remove_with_token(caller, &stored).await;
+        let mut entry = event(caller, Action::FabricRemoved);
+        entry.fabric = Some(name.to_owned());
+        entry.workspace = Some(stored.record.workspace.clone());
+        entry.outcome = outcome(&result);
+        self.journal(entry).await;
+        result
+    }
+
+    /// The fabric goes first: without it, nobody is served the token that may remain for a moment.
+    async fn remove_with_token(&self, caller: &Caller, stored: &Stored<FabricRecord>) -> Result<()> {
+        self.remove(&stored.key).await?;
+        self.tokens.borrow_mut().invalidate(std::slice::from_ref(&stored.key));
+        self.remove(&storage_key::service_principal_grant(&caller.tenant, &stored.record.name)).await?;
+        Ok(())
+    }
+}
+
+/// Whether a stored secret may be used with these settings.
+fn same_credentials(before: &FabricRecord, now: &FabricRecord) -> bool {
+    before.service_principal_secret.is_some()
+        && before.workspace == now.workspace
+        && before.service_principal_client_id == now.service_principal_client_id
+}
+
+fn no_personal_access_tokens() -> Error {
+    Error::Unsupported("Personal access tokens are not supported yet. Choose OAuth.".to_owned())
+}
+
+fn secret_needed() -> Error {
+    Error::invalid(
+        "service-principal-secret",
+        "Enter the service principal's secret. It must be given again when the workspace or the client id changes.",
+    )
+}
+
+fn changed_meanwhile() -> Error {
+    Error::Conflict("Somebody else changed this fabric meanwhile. Read it again.".to_owned())
+}
+
+fn expect_revision(expected: Option<u64>, before: Option<&Stored<FabricRecord>>) -> Result<()> {
+    match (expected, before) {
+        (None, _) | (Some(0), None) => Ok(()),
+        (Some(0), Some(_)) => Err(Error::Conflict("There is a fabric of this name already.".to_owned())),
+        (Some(expected), Some(before)) if before.revision == expected => Ok(()),
+        (Some(_), _) => Err(changed_meanwhile()),
+    }
+}
+
+/// A cluster or warehouse id.
+fn compute(kind: FabricKind, compute: Option<&str>) -> Result<Option<String>> {
+    let Some(id) = compute.map(str::trim).filter(|id| !id.is_empty()) else { return Ok(None) };
+    if id.len() > 128 || !id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')) {
+        let noun = if kind == FabricKind::Spark { "cluster" } else { "warehouse" };
+        return Err(Error::invalid(
+            "settings.compute",
+            format!("A {noun} id is made of letters, digits, `-` and `_`."),
+        ));
+    }
+    Ok(Some(id.to_owned()))
+}
+
+fn description(record: &FabricRecord, revision: u64) -> FabricDescription {
+    FabricDescription {
+        settings: record.settings(),
+        workspace_id: record.workspace_id.clone(),
+        has_service_principal_secret: record.service_principal_secret.is_some(),
+        revision,
+    }
+}

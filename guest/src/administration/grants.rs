@@ -1,0 +1,51 @@
+//! Listing grants. Ending others' grants comes later.
+
+use crate::access_token::sign_in_reason;
+use crate::contract::administration::{EndedGrants, GrantDescription, GrantPage, GrantSelection};
+use crate::contract::{Caller, Error};
+use crate::core::Core;
+use crate::error::{Result, nanoseconds};
+use crate::permissions;
+use crate::ports::Ports;
+use crate::record::{Ended, GrantRecord, Stored};
+use crate::storage_key;
+
+/// How many grants one call looks at. Each is opened to tell whose it is.
+const PIECE: u32 = 100;
+
+impl<P: Ports> Core<P> {
+    /// `administration.list-grants`.
+    pub async fn list_grants(&self, caller: &Caller, after: Option<&str>) -> Result<GrantPage> {
+        permissions::check_caller(caller)?;
+        permissions::administer_deployment(caller)?;
+        let page = self.ports.list(&storage_key::person_grants(&caller.tenant), after, PIECE).await?;
+        let mut grants = Vec::new();
+        for (key, entry) in page.entries {
+            let stored: Stored<GrantRecord> = Stored::parse(&key, entry)?;
+            if stored.record.ended != Some(Ended::SignedOut) {
+                grants.push(self.describe_grant(&caller.tenant, stored).await?);
+            }
+        }
+        Ok(GrantPage { grants, next: page.next })
+    }
+
+    async fn describe_grant(&self, tenant: &str, stored: Stored<GrantRecord>) -> Result<GrantDescription> {
+        let identity = self.identity(tenant, &stored).await?;
+        Ok(GrantDescription {
+            user: identity.user,
+            databricks_user: identity.databricks_user,
+            required: sign_in_reason(&stored),
+            generation: stored.record.generation,
+            age: nanoseconds(stored.age),
+            workspace: stored.record.workspace,
+            grant: stored.key,
+        })
+    }
+
+    /// `administration.end-grants`.
+    pub async fn end_grants(&self, caller: &Caller, _: GrantSelection, _: Option<&str>) -> Result<EndedGrants> {
+        permissions::check_caller(caller)?;
+        permissions::administer_deployment(caller)?;
+        Err(Error::Unsupported("Ending other people's grants is not supported yet.".to_owned()))
+    }
+}

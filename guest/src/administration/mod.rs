@@ -1,0 +1,108 @@
+//! Interface `administration`: app connections, fabrics, grants and sealed records.
+
+mod app_connections;
+mod fabrics;
+mod grants;
+mod reseal;
+
+use crate::contract::Error;
+use crate::error::Result;
+use crate::permissions;
+
+/// Most scopes in one list, and bytes in one scope: more than any app connection can hold.
+const MOST_SCOPES: usize = 200;
+const LONGEST_SCOPE: usize = 128;
+
+/// Puts scopes in order: trimmed, sorted, each once. Their spelling is Databricks' business.
+///
+/// # Errors
+/// `invalid-input` when one is not a scope token (RFC 6749 section 3.3).
+fn scopes(field: &str, scopes: &[String]) -> Result<Vec<String>> {
+    if scopes.len() > MOST_SCOPES {
+        return Err(Error::invalid(field, format!("At most {MOST_SCOPES} scopes are taken.")));
+    }
+    let mut sorted = Vec::with_capacity(scopes.len());
+    for scope in scopes {
+        let scope = scope.trim();
+        let is_token = (1..=LONGEST_SCOPE).contains(&scope.len())
+            && scope.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e));
+        if !is_token {
+            return Err(Error::invalid(
+                field,
+                "A scope is one word of printable ASCII without quotes and backslashes.",
+            ));
+        }
+        sorted.push(scope.to_owned());
+    }
+    sorted.sort();
+    sorted.dedup();
+    Ok(sorted)
+}
+
+/// A client id: trimmed, printable ASCII.
+///
+/// # Errors
+/// `invalid-input`.
+fn client_id(field: &str, id: &str) -> Result<String> {
+    let id = id.trim();
+    if !(1..=256).contains(&id.len()) || !id.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(Error::invalid(
+            field,
+            "A client id is 1 to 256 printable ASCII characters, as Databricks shows it.",
+        ));
+    }
+    Ok(id.to_owned())
+}
+
+/// A secret: trimmed, printable ASCII. The error says nothing of it.
+///
+/// # Errors
+/// `invalid-input`.
+fn secret(field: &str, secret: &str) -> Result<String> {
+    let secret = secret.trim();
+    if !(1..=1_024).contains(&secret.len()) || !secret.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(Error::invalid(
+            field,
+            "A secret is 1 to 1,024 printable ASCII characters, as Databricks shows it.",
+        ));
+    }
+    Ok(secret.to_owned())
+}
+
+/// A name of an app connection.
+///
+/// # Errors
+/// `invalid-input`.
+fn plain_name(field: &str, name: &str) -> Result<()> {
+    permissions::bounded(field, name, 64)?;
+    if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-')) {
+        return Err(Error::invalid(field, "A name is made of letters, digits, `.`, `_` and `-`."));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// PB-024, PB-141.
+    #[test]
+    fn blanks_around_what_is_pasted_are_removed() {
+        assert_eq!(client_id("f", "  abc \n").unwrap(), "abc");
+        assert_eq!(secret("f", " dose1\t").unwrap(), "dose1");
+        assert_eq!(scopes("f", &[" sql ".into(), "all-apis".into(), "sql".into()]).unwrap(), ["all-apis", "sql"]);
+    }
+
+    #[test]
+    fn what_cannot_be_right_is_refused_by_its_field() {
+        for id in ["", "  ", "a b", "ü", &"x".repeat(257)] {
+            assert!(
+                matches!(client_id("settings.client-id", id), Err(Error::InvalidInput(input)) if input.field == "settings.client-id")
+            );
+        }
+        for scope in ["", "a b", "a\"b", "a\\b", "ü"] {
+            assert!(scopes("f", &[scope.to_owned()]).is_err(), "{scope}");
+        }
+        assert!(plain_name("f", "a/b").is_err());
+    }
+}

@@ -1,0 +1,169 @@
+//! Resealing: what is sealed under older master keys is opened and sealed under the primary one.
+
+use crate::app_connections::client_secret_binding;
+use crate::contract::administration::ResealProgress;
+use crate::contract::journal::Action;
+use crate::contract::storage::Entry;
+use crate::contract::{Caller, Error};
+use crate::core::{Core, event};
+use crate::error::Result;
+use crate::fabrics::service_principal_secret_binding;
+use crate::grants::{ACCESS_TOKEN, IDENTITY, REFRESH_TOKEN};
+use crate::permissions;
+use crate::ports::Ports;
+use crate::record::{AppConnectionRecord, FabricRecord, GrantRecord, Record, Stored, Written};
+use crate::sealing::{self, Binding};
+use crate::storage_key;
+
+/// How many records one call looks at.
+const PIECE: u32 = 50;
+
+/// What became of a record.
+enum Resealed {
+    /// It is sealed under the primary key now.
+    Done,
+    /// It was already.
+    Current,
+    /// It is in flight.
+    Skipped,
+}
+
+/// The tenant's kinds of records that hold sealed values, in the order they are gone through. Pending sign-ins are
+/// not among them: they are gone in ten minutes.
+const KINDS: [fn(&str) -> String; 4] = [
+    storage_key::app_connections,
+    storage_key::fabrics,
+    storage_key::person_grants,
+    storage_key::service_principal_grants,
+];
+
+impl<P: Ports> Core<P> {
+    /// `administration.reseal`.
+    pub async fn reseal(&self, caller: &Caller, after: Option<&str>) -> Result<ResealProgress> {
+        permissions::check_caller(caller)?;
+        permissions::administer_deployment(caller)?;
+        let (kind, after) = cursor(&caller.tenant, after)?;
+        let Some(prefix) = KINDS.get(kind).map(|prefix| prefix(&caller.tenant)) else {
+            return Err(unknown_cursor());
+        };
+        let primary = self.prepare_seal().await?.key_id().to_owned();
+        let page = self.ports.list(&prefix, after.as_deref(), PIECE).await?;
+        let mut progress = ResealProgress { resealed: 0, current: 0, skipped: 0, next: None };
+        for (key, entry) in page.entries {
+            match self.reseal_entry(&caller.tenant, kind, &key, entry, &primary).await? {
+                Resealed::Done => progress.resealed += 1,
+                Resealed::Current => progress.current += 1,
+                Resealed::Skipped => progress.skipped += 1,
+            }
+        }
+        progress.next = match page.next {
+            Some(next) => Some(format!("{kind}:{next}")),
+            None => (kind + 1 < KINDS.len()).then(|| format!("{}:", kind + 1)),
+        };
+        if progress.next.is_none() {
+            self.journal(event(caller, Action::Resealed)).await;
+        }
+        Ok(progress)
+    }
+
+    async fn reseal_entry(
+        &self,
+        tenant: &str,
+        kind: usize,
+        key: &str,
+        entry: Entry,
+        primary: &str,
+    ) -> Result<Resealed> {
+        match kind {
+            0 => self.reseal_app_connection(tenant, Stored::parse(key, entry)?, primary).await,
+            1 => self.reseal_fabric(tenant, Stored::parse(key, entry)?, primary).await,
+            _ => self.reseal_grant(tenant, Stored::parse(key, entry)?, primary).await,
+        }
+    }
+
+    async fn reseal_app_connection(
+        &self,
+        tenant: &str,
+        stored: Stored<AppConnectionRecord>,
+        primary: &str,
+    ) -> Result<Resealed> {
+        let mut record = stored.record.clone();
+        let binding = client_secret_binding(tenant, &stored.key, &stored.record.lineage);
+        let changed = self.reseal_field(&mut record.client_secret, &binding, primary).await?;
+        self.put_back(&stored, record, changed).await
+    }
+
+    async fn reseal_fabric(&self, tenant: &str, stored: Stored<FabricRecord>, primary: &str) -> Result<Resealed> {
+        let mut record = stored.record.clone();
+        let binding = service_principal_secret_binding(tenant, &stored.key, &stored.record.lineage);
+        let changed = self.reseal_field(&mut record.service_principal_secret, &binding, primary).await?;
+        self.put_back(&stored, record, changed).await
+    }
+
+    /// A grant with a claim is in flight: its owner holds prepared seals for it and will write soon.
+    async fn reseal_grant(&self, tenant: &str, stored: Stored<GrantRecord>, primary: &str) -> Result<Resealed> {
+        if stored.record.claim.is_some() {
+            return Ok(Resealed::Skipped);
+        }
+        let read_at = self.ports.monotonic();
+        let mut record = stored.record.clone();
+        let mut changed = false;
+        for (field, sealed) in [
+            (IDENTITY, &mut record.identity),
+            (ACCESS_TOKEN, &mut record.access_token),
+            (REFRESH_TOKEN, &mut record.refresh_token),
+        ] {
+            changed |= self.reseal_field(sealed, &stored.binding(tenant, field), primary).await?;
+        }
+        let counted = stored.counted_down(self.ports.monotonic().saturating_sub(read_at));
+        let record = GrantRecord {
+            identity: record.identity,
+            access_token: record.access_token,
+            refresh_token: record.refresh_token,
+            writer: self.random_name(),
+            ..counted
+        };
+        self.put_back(&stored, record, changed).await
+    }
+
+    /// Opens and seals one field anew, unless it is under the primary key. Gives whether it was changed.
+    async fn reseal_field(&self, field: &mut Option<String>, binding: &Binding<'_>, primary: &str) -> Result<bool> {
+        let Some(sealed) = field.as_deref() else { return Ok(false) };
+        let under_primary = sealing::parse(sealed).is_ok_and(|sealed| sealed.wrapped_key().key_id == primary);
+        if under_primary {
+            return Ok(false);
+        }
+        let plaintext = self.open(binding, sealed).await?;
+        *field = Some(self.seal(binding, plaintext.as_bytes()).await?);
+        Ok(true)
+    }
+
+    async fn put_back<T: Record>(&self, stored: &Stored<T>, record: T, changed: bool) -> Result<Resealed> {
+        if !changed {
+            return Ok(Resealed::Current);
+        }
+        match self.write(&stored.key, &record, None, stored.precondition()).await? {
+            Written::Done(_) => Ok(Resealed::Done),
+            Written::Lost(_) => Ok(Resealed::Skipped),
+        }
+    }
+}
+
+/// Takes a cursor apart: the kind of records, and the key after which to go on.
+fn cursor(tenant: &str, after: Option<&str>) -> Result<(usize, Option<String>)> {
+    let Some(after) = after else { return Ok((0, None)) };
+    let (kind, key) = after.split_once(':').ok_or_else(unknown_cursor)?;
+    let kind: usize = kind.parse().map_err(|_| unknown_cursor())?;
+    if key.is_empty() {
+        return Ok((kind, None));
+    }
+    let prefix = KINDS.get(kind).map(|prefix| prefix(tenant)).ok_or_else(unknown_cursor)?;
+    if !key.starts_with(&prefix) {
+        return Err(unknown_cursor());
+    }
+    Ok((kind, Some(key.to_owned())))
+}
+
+fn unknown_cursor() -> Error {
+    Error::invalid("after", "Give back what `next` was, or none to begin.")
+}

@@ -1,0 +1,158 @@
+//! The app connection that people sign in through: which one a fabric uses, and its client secret.
+
+use std::time::Duration;
+
+use crate::contract::Error;
+use crate::contract::deployment::{Description, Mode};
+use crate::core::Core;
+use crate::error::Result;
+use crate::ports::Ports;
+use crate::record::{AppConnectionRecord, Record as _, Stored};
+use crate::sealing::Binding;
+use crate::secret::ClientSecret;
+use crate::storage_key;
+
+/// The name of SaaS's own app connection.
+pub const BUILT_IN: &str = "prophecy";
+
+/// What people are asked to agree to when nothing else is set: everything Databricks' API offers, and who they are.
+const DEFAULT_SCOPES: [&str; 4] = ["all-apis", "email", "openid", "profile"];
+
+/// Without this scope Databricks gives no refresh token, so it is always asked for.
+pub const OFFLINE_ACCESS: &str = "offline_access";
+
+/// Databricks' default life of an unused refresh token, for estimates where an admin recorded no other.
+const DEFAULT_SESSION: Duration = Duration::from_secs(7 * 24 * 3_600);
+
+/// An app connection in force.
+pub struct AppConnection {
+    /// Its name.
+    pub name: String,
+    /// OAuth client id.
+    pub client_id: String,
+    scopes: Vec<String>,
+    session: Option<u64>,
+    secret: SecretAt,
+}
+
+/// Where the client secret is.
+enum SecretAt {
+    /// Public client.
+    Nowhere,
+    /// With the deployment (SaaS).
+    Deployment,
+    /// Sealed in the stored record.
+    Sealed { key: String, lineage: String, sealed: String },
+}
+
+impl AppConnection {
+    /// The scopes to ask for: its own or the default ones, those the fabric needs, and `offline_access`. Sorted.
+    pub fn scopes_with(&self, fabric: &[String]) -> Vec<String> {
+        let own: Vec<String> =
+            if self.scopes.is_empty() { DEFAULT_SCOPES.map(str::to_owned).to_vec() } else { self.scopes.clone() };
+        let mut scopes: Vec<String> =
+            own.into_iter().chain(fabric.iter().cloned()).chain([OFFLINE_ACCESS.to_owned()]).collect();
+        scopes.sort();
+        scopes.dedup();
+        scopes
+    }
+
+    /// How long a refresh token is assumed to live unused.
+    pub fn session(&self) -> Duration {
+        self.session.map_or(DEFAULT_SESSION, Duration::from_secs)
+    }
+}
+
+impl<P: Ports> Core<P> {
+    /// The app connection of this name, or the default one.
+    ///
+    /// # Errors
+    /// `app-connection-missing`, saying who can register it; `not-found` for a name that is not there.
+    pub(crate) async fn app_connection(
+        &self,
+        deployment: &Description,
+        tenant: &str,
+        name: Option<&str>,
+    ) -> Result<AppConnection> {
+        if let Some(built_in) = built_in(deployment)
+            && name.is_none_or(|name| name == BUILT_IN)
+        {
+            return Ok(built_in);
+        }
+        let stored = match name {
+            Some(name) => self.read(&storage_key::app_connection(tenant, name)).await?,
+            None => self.app_connection_records(tenant).await?.into_iter().find(|stored| stored.record.default),
+        };
+        match (stored, name) {
+            (Some(stored), _) => Ok(from_record(stored)),
+            (None, Some(name)) => Err(Error::AppConnectionMissing(format!(
+                "The app connection `{name}` that this fabric names is not registered. A Prophecy cluster admin can register it under Admin Settings > Security."
+            ))),
+            (None, None) => Err(Error::AppConnectionMissing(
+                "Prophecy is not registered with Databricks yet, so nobody can sign in. A Databricks account admin creates an app connection (Account Settings > App connections), and a Prophecy cluster admin enters its Client ID and Client Secret under Admin Settings > Security.".to_owned(),
+            )),
+        }
+    }
+
+    /// All stored app connections of a tenant, by name.
+    pub(crate) async fn app_connection_records(&self, tenant: &str) -> Result<Vec<Stored<AppConnectionRecord>>> {
+        let prefix = storage_key::app_connections(tenant);
+        let mut records = Vec::new();
+        let mut after = None;
+        loop {
+            let page = self.ports.list(&prefix, after.as_deref(), 100).await?;
+            for (key, entry) in page.entries {
+                records.push(Stored::parse(&key, entry)?);
+            }
+            match page.next {
+                Some(next) => after = Some(next),
+                None => return Ok(records),
+            }
+        }
+    }
+
+    /// The client secret of an app connection; none for a public client.
+    pub(crate) async fn client_secret(&self, tenant: &str, app: &AppConnection) -> Result<Option<ClientSecret>> {
+        match &app.secret {
+            SecretAt::Nowhere => Ok(None),
+            SecretAt::Deployment => Ok(self.ports.default_client_secret().map(ClientSecret::from)),
+            SecretAt::Sealed { key, lineage, sealed } => {
+                let mut secret = self.open(&client_secret_binding(tenant, key, lineage), sealed).await?;
+                Ok(Some(ClientSecret::from(std::mem::take(&mut *secret))))
+            }
+        }
+    }
+}
+
+/// SaaS's own app connection, where the deployment has one.
+pub fn built_in(deployment: &Description) -> Option<AppConnection> {
+    let client_id = deployment.default_client_id.clone().filter(|_| deployment.mode == Mode::Saas)?;
+    Some(AppConnection {
+        name: BUILT_IN.to_owned(),
+        client_id,
+        scopes: Vec::new(),
+        session: None,
+        secret: SecretAt::Deployment,
+    })
+}
+
+/// What an app connection's sealed client secret is bound to.
+pub fn client_secret_binding<'a>(tenant: &'a str, key: &'a str, lineage: &'a str) -> Binding<'a> {
+    Binding { tenant, key, lineage, generation: 0, field: "client-secret" }
+}
+
+fn from_record(stored: Stored<AppConnectionRecord>) -> AppConnection {
+    let Stored { record, key, .. } = stored;
+    debug_assert!(record.version <= AppConnectionRecord::VERSION);
+    let secret = match record.client_secret {
+        Some(sealed) => SecretAt::Sealed { key, lineage: record.lineage, sealed },
+        None => SecretAt::Nowhere,
+    };
+    AppConnection {
+        name: record.name,
+        client_id: record.client_id,
+        scopes: record.scopes,
+        session: record.refresh_token_lifetime_seconds,
+        secret,
+    }
+}

@@ -1,0 +1,23 @@
+//! Export `maintenance`.
+
+use super::{Component, core};
+use crate::contract::Error;
+use crate::contract::maintenance::{DuePage, ExpiredPage, Guest, RenewalOutcome};
+
+impl Guest for Component {
+    async fn renew(grant: String) -> Result<RenewalOutcome, Error> {
+        core().renew(&grant).await
+    }
+
+    async fn renewals_due(horizon: u64, after: Option<String>) -> Result<DuePage, Error> {
+        core().renewals_due(horizon, after.as_deref())
+    }
+
+    fn invalidate(keys: Vec<String>) {
+        core().invalidate(&keys);
+    }
+
+    async fn expire(after: Option<String>) -> Result<ExpiredPage, Error> {
+        core().expire(after.as_deref()).await
+    }
+}

@@ -1,0 +1,55 @@
+//! Fabrics, as tokens need them: found, allowed, and with their service principal's credentials.
+
+use crate::contract::{Caller, Error};
+use crate::core::Core;
+use crate::error::Result;
+use crate::permissions;
+use crate::ports::Ports;
+use crate::record::{FabricRecord, Stored};
+use crate::sealing::Binding;
+use crate::secret::ClientSecret;
+use crate::storage_key;
+
+impl<P: Ports> Core<P> {
+    /// A fabric of the caller's tenant, whether or not the caller may use it.
+    ///
+    /// # Errors
+    /// `invalid-input` for a name that cannot be one, `not-found`.
+    pub(crate) async fn fabric(&self, caller: &Caller, name: &str) -> Result<Stored<FabricRecord>> {
+        permissions::check_caller(caller)?;
+        permissions::bounded("fabric", name, 128)?;
+        let key = storage_key::fabric(&caller.tenant, name);
+        self.read(&key).await?.ok_or_else(permissions::no_such_fabric)
+    }
+
+    /// The secret of a fabric's service principal.
+    ///
+    /// # Errors
+    /// `service-principal-missing`, saying who can enter it.
+    pub(crate) async fn service_principal_secret(
+        &self,
+        tenant: &str,
+        fabric: &Stored<FabricRecord>,
+    ) -> Result<(String, ClientSecret)> {
+        let record = &fabric.record;
+        let (Some(client_id), Some(sealed)) = (&record.service_principal_client_id, &record.service_principal_secret)
+        else {
+            return Err(service_principal_missing(&record.name));
+        };
+        let binding = service_principal_secret_binding(tenant, &fabric.key, &record.lineage);
+        let mut secret = self.open(&binding, sealed).await?;
+        Ok((client_id.clone(), ClientSecret::from(std::mem::take(&mut *secret))))
+    }
+}
+
+/// What a fabric's sealed service principal secret is bound to.
+pub fn service_principal_secret_binding<'a>(tenant: &'a str, key: &'a str, lineage: &'a str) -> Binding<'a> {
+    Binding { tenant, key, lineage, generation: 0, field: "service-principal-secret" }
+}
+
+/// The answer for unattended work on a fabric without a service principal.
+pub fn service_principal_missing(fabric: &str) -> Error {
+    Error::ServicePrincipalMissing(format!(
+        "Scheduled jobs, releases and deployments on the fabric `{fabric}` run as a service principal, and it has none. An admin of its team can enter Service Principal Client ID and Service Principal Client Secret in the fabric."
+    ))
+}

@@ -1,0 +1,239 @@
+//! Grants: what a sign-in leaves behind, and how its secrets are bound to it.
+
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+use crate::app_connections::AppConnection;
+use crate::contract::databricks_oauth::CompletedSignIn;
+use crate::contract::{Caller, Error};
+use crate::core::Core;
+use crate::error::Result;
+use crate::ports::Ports;
+use crate::record::{GrantRecord, Identity, Record as _, SignInRecord, Stored, WRITE_ATTEMPTS, Written, over};
+use crate::sealed_field::Preparation;
+use crate::sealing::Binding;
+use crate::secret::{AccessToken, RefreshToken};
+use crate::storage_key;
+use crate::token_reply::TokenReply;
+use crate::who_am_i::{self, Me};
+
+/// Everything that storing new tokens needs, obtained before they are asked for.
+pub struct PreparedTokens {
+    access_token: Preparation,
+    refresh_token: Preparation,
+    /// Marks the write.
+    pub writer: String,
+}
+
+/// The same for a new grant.
+pub struct PreparedGrant {
+    tokens: PreparedTokens,
+    identity: Preparation,
+    lineage: String,
+}
+
+/// The tokens of one generation, sealed.
+pub struct SealedTokens {
+    /// The access token.
+    pub access_token: String,
+    /// The refresh token, where there is one.
+    pub refresh_token: Option<String>,
+}
+
+impl PreparedTokens {
+    /// Seals the tokens of a generation.
+    pub fn seal(
+        self,
+        tenant: &str,
+        key: &str,
+        lineage: &str,
+        generation: u64,
+        access_token: &AccessToken,
+        refresh_token: Option<&RefreshToken>,
+    ) -> Result<SealedTokens> {
+        let binding = |field| Binding { tenant, key, lineage, generation, field };
+        Ok(SealedTokens {
+            access_token: self.access_token.seal(&binding(ACCESS_TOKEN), access_token.expose().as_bytes())?,
+            refresh_token: match refresh_token {
+                Some(token) => Some(self.refresh_token.seal(&binding(REFRESH_TOKEN), token.expose().as_bytes())?),
+                None => None,
+            },
+        })
+    }
+}
+
+/// Name of the sealed access token.
+pub const ACCESS_TOKEN: &str = "access-token";
+
+/// Name of the sealed refresh token.
+pub const REFRESH_TOKEN: &str = "refresh-token";
+
+/// Name of the sealed identity. It stays the same over the generations of a lineage, so it is bound to none.
+pub const IDENTITY: &str = "identity";
+
+/// The scopes that a reply granted, sorted. One that names none granted what was asked for (RFC 6749 section 5.1).
+pub fn granted_scopes(reply: &TokenReply, asked: &[String]) -> Vec<String> {
+    reply.scopes.as_ref().map_or_else(|| asked.to_vec(), |scopes| scopes.iter().cloned().collect())
+}
+
+impl Stored<GrantRecord> {
+    /// What a token of the present generation is bound to.
+    pub fn binding<'a>(&'a self, tenant: &'a str, field: &'a str) -> Binding<'a> {
+        let generation = if field == IDENTITY { 0 } else { self.record.generation };
+        Binding { tenant, key: &self.key, lineage: &self.record.lineage, generation, field }
+    }
+}
+
+impl<P: Ports> Core<P> {
+    /// Obtains what storing new tokens will need.
+    pub(crate) async fn prepare_tokens(&self) -> Result<PreparedTokens> {
+        Ok(PreparedTokens {
+            access_token: self.prepare_seal().await?,
+            refresh_token: self.prepare_seal().await?,
+            writer: self.random_name(),
+        })
+    }
+
+    /// Obtains what storing a new grant will need.
+    pub(crate) async fn prepare_grant(&self) -> Result<PreparedGrant> {
+        Ok(PreparedGrant {
+            tokens: self.prepare_tokens().await?,
+            identity: self.prepare_seal().await?,
+            lineage: self.random_name(),
+        })
+    }
+
+    /// A name that is never drawn twice: 128 random bits.
+    pub(crate) fn random_name(&self) -> String {
+        use base64::Engine as _;
+        base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(self.random::<16>())
+    }
+
+    /// Stores what a sign-in gave, as a new lineage, unless the person is somebody else than before.
+    #[expect(clippy::too_many_arguments, reason = "each is one fact of the sign-in, and they meet only here")]
+    pub(crate) async fn store_new_grant(
+        &self,
+        caller: &Caller,
+        pending: &SignInRecord,
+        app: &AppConnection,
+        prepared: PreparedGrant,
+        reply: TokenReply,
+        me: &Me,
+        elapsed: Duration,
+    ) -> Result<CompletedSignIn> {
+        who_am_i::expect_email(me, caller.email.as_deref())?;
+        let key = storage_key::person_grant(&caller.tenant, &pending.issuer, &pending.client_id, &caller.user);
+        let subject = storage_key::digest(&["subject", &caller.tenant, &pending.issuer, &me.id]);
+        let record = new_grant(caller, pending, app, prepared, &reply, me, &key, subject, elapsed)?;
+        self.replace_grant(caller, &key, &record, me).await?;
+        Ok(CompletedSignIn {
+            fabric: pending.fabric.clone(),
+            databricks_user: me.user_name.clone(),
+            scopes: record.scopes,
+            renewable: record.refresh_token.is_some(),
+        })
+    }
+
+    /// Writes a new lineage over whatever is there. A renewal of the old one that is under way finds it gone.
+    async fn replace_grant(&self, caller: &Caller, key: &str, record: &GrantRecord, me: &Me) -> Result<()> {
+        let mut before: Option<Stored<GrantRecord>> = self.read(key).await?;
+        for _ in 0..WRITE_ATTEMPTS {
+            if let Some(before) = &before {
+                self.expect_same_subject(caller, before, record, me).await?;
+            }
+            match self.write(key, record, None, over(before.as_ref())).await? {
+                Written::Done(_) => return Ok(()),
+                Written::Lost(now) => before = now,
+            }
+        }
+        Err(Error::unavailable("Your sign-in keeps being changed from elsewhere. Try again.", None))
+    }
+
+    /// The Databricks identity is fixed at the first sign-in, until the person signs out.
+    async fn expect_same_subject(
+        &self,
+        caller: &Caller,
+        before: &Stored<GrantRecord>,
+        record: &GrantRecord,
+        me: &Me,
+    ) -> Result<()> {
+        if before.record.subject.is_none() || before.record.subject == record.subject {
+            return Ok(());
+        }
+        let expected = self.identity(&caller.tenant, before).await?.databricks_user;
+        Err(who_am_i::mismatch(&expected, &me.user_name))
+    }
+
+    /// Who a person's grant belongs to.
+    pub(crate) async fn identity(&self, tenant: &str, grant: &Stored<GrantRecord>) -> Result<Identity> {
+        let damaged = || Error::Internal("A stored grant does not say whose it is.".to_owned());
+        let sealed = grant.record.identity.as_deref().ok_or_else(damaged)?;
+        let text = self.open(&grant.binding(tenant, IDENTITY), sealed).await?;
+        serde_json::from_str(&text).map_err(|_| damaged())
+    }
+
+    /// The access token in hand.
+    pub(crate) async fn access_token_of(&self, tenant: &str, grant: &Stored<GrantRecord>) -> Result<AccessToken> {
+        let sealed = grant.record.access_token.as_deref().unwrap_or_default();
+        let mut token = self.open(&grant.binding(tenant, ACCESS_TOKEN), sealed).await?;
+        Ok(AccessToken::from(std::mem::take(&mut *token)))
+    }
+
+    /// The refresh token in hand.
+    pub(crate) async fn refresh_token_of(
+        &self,
+        tenant: &str,
+        grant: &Stored<GrantRecord>,
+    ) -> Result<Option<RefreshToken>> {
+        let Some(sealed) = grant.record.refresh_token.as_deref() else { return Ok(None) };
+        let mut token = self.open(&grant.binding(tenant, REFRESH_TOKEN), sealed).await?;
+        Ok(Some(RefreshToken::from(std::mem::take(&mut *token))))
+    }
+}
+
+#[expect(clippy::too_many_arguments, reason = "as above")]
+fn new_grant(
+    caller: &Caller,
+    pending: &SignInRecord,
+    app: &AppConnection,
+    prepared: PreparedGrant,
+    reply: &TokenReply,
+    me: &Me,
+    key: &str,
+    subject: String,
+    elapsed: Duration,
+) -> Result<GrantRecord> {
+    let PreparedGrant { tokens, identity, lineage } = prepared;
+    let writer = tokens.writer.clone();
+    let sealed = tokens.seal(&caller.tenant, key, &lineage, 1, &reply.access_token, reply.refresh_token.as_ref())?;
+    let identity_json = Zeroizing::new(
+        serde_json::to_vec(&Identity { user: caller.user.clone(), databricks_user: me.user_name.clone() })
+            .map_err(|_| Error::Internal("An identity could not be written as JSON.".to_owned()))?,
+    );
+    let binding = Binding { tenant: &caller.tenant, key, lineage: &lineage, generation: 0, field: IDENTITY };
+    let identity = identity.seal(&binding, &identity_json)?;
+    Ok(GrantRecord {
+        version: GrantRecord::VERSION,
+        workspace: pending.workspace.clone(),
+        workspace_id: pending.workspace_id.clone(),
+        issuer: pending.issuer.clone(),
+        client_id: pending.client_id.clone(),
+        app_connection: Some(app.name.clone()),
+        lineage,
+        generation: 1,
+        ended: None,
+        scopes: granted_scopes(reply, &pending.scopes),
+        subject: Some(subject),
+        identity: Some(identity),
+        access_token: Some(sealed.access_token),
+        refresh_token: sealed.refresh_token,
+        life: reply.lifetime,
+        remaining: reply.lifetime.saturating_sub(elapsed),
+        session_remaining: app.session().saturating_sub(elapsed),
+        claim: None,
+        cool_down: None,
+        writer,
+        unknown: serde_json::Map::new(),
+    })
+}

@@ -1,0 +1,133 @@
+//! A fabric as it is stored.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Record, Unknown};
+use crate::contract::{Authentication, FabricKind, FabricSettings, IdentityKind};
+
+/// A fabric.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct FabricRecord {
+    /// Record version.
+    pub version: u32,
+    /// Its name.
+    pub name: String,
+    /// `spark` or `sql`.
+    pub kind: Kind,
+    /// Root URL of the workspace.
+    pub workspace: String,
+    /// The workspace id, where the URL told it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub workspace_id: Option<String>,
+    /// The Databricks account id, where the URL told it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account_id: Option<String>,
+    /// The team.
+    pub team: String,
+    /// The app connection; none for the default one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub app_connection: Option<String>,
+    /// Scopes that people's tokens must have here.
+    pub scopes: Vec<String>,
+    /// Scopes to ask for as the service principal.
+    pub service_principal_scopes: Vec<String>,
+    /// Cluster or warehouse id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compute: Option<String>,
+    /// Who crawls metadata.
+    pub metadata_crawl_identity: Identity,
+    /// Application id of the service principal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service_principal_client_id: Option<String>,
+    /// Its secret, sealed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service_principal_secret: Option<String>,
+    /// Names the present credentials: binds the sealed secret. A token obtained under another lineage is not served.
+    pub lineage: String,
+    /// Members of newer versions.
+    #[serde(flatten)]
+    pub unknown: Unknown,
+}
+
+/// Kind of compute.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// Clusters.
+    Spark,
+    /// SQL warehouses.
+    Sql,
+}
+
+/// Whose identity.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Identity {
+    /// A person's.
+    Person,
+    /// The service principal's.
+    ServicePrincipal,
+}
+
+impl Record for FabricRecord {
+    const NAME: &'static str = "fabric";
+
+    fn version(&self) -> u32 {
+        self.version
+    }
+}
+
+impl FabricRecord {
+    /// The settings, as an administrator gave them, with the workspace normalised.
+    pub fn settings(&self) -> FabricSettings {
+        FabricSettings {
+            name: self.name.clone(),
+            kind: self.kind.into(),
+            workspace: self.workspace.clone(),
+            team: self.team.clone(),
+            authentication: Authentication::Oauth,
+            app_connection: self.app_connection.clone(),
+            service_principal_client_id: self.service_principal_client_id.clone(),
+            scopes: self.scopes.clone(),
+            service_principal_scopes: self.service_principal_scopes.clone(),
+            compute: self.compute.clone(),
+            metadata_crawl_identity: self.metadata_crawl_identity.into(),
+        }
+    }
+}
+
+impl From<FabricKind> for Kind {
+    fn from(kind: FabricKind) -> Self {
+        match kind {
+            FabricKind::Spark => Self::Spark,
+            FabricKind::Sql => Self::Sql,
+        }
+    }
+}
+
+impl From<Kind> for FabricKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Spark => Self::Spark,
+            Kind::Sql => Self::Sql,
+        }
+    }
+}
+
+impl From<IdentityKind> for Identity {
+    fn from(kind: IdentityKind) -> Self {
+        match kind {
+            IdentityKind::Person => Self::Person,
+            IdentityKind::ServicePrincipal => Self::ServicePrincipal,
+        }
+    }
+}
+
+impl From<Identity> for IdentityKind {
+    fn from(identity: Identity) -> Self {
+        match identity {
+            Identity::Person => Self::Person,
+            Identity::ServicePrincipal => Self::ServicePrincipal,
+        }
+    }
+}

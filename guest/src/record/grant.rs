@@ -1,0 +1,178 @@
+//! A grant as it is stored: what is held for one person, or for one fabric's service principal.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Record, Stored, Unknown, milliseconds};
+use crate::contract::{SignInReason, TokenReference};
+use crate::timing;
+
+/// A grant. Durations are as of the moment of writing; what remains now is that less the record's age.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct GrantRecord {
+    /// Record version.
+    pub version: u32,
+    /// Root URL of the workspace.
+    pub workspace: String,
+    /// The workspace id, for unified hosts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub workspace_id: Option<String>,
+    /// Who issued it.
+    pub issuer: String,
+    /// To which client: the app connection's, or the service principal's.
+    pub client_id: String,
+    /// A person's grant: the app connection by name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub app_connection: Option<String>,
+    /// All generations that come from one sign-in, or one set of credentials, share this.
+    pub lineage: String,
+    /// Counts the tokens of the lineage from 1; 0 while there has been none.
+    pub generation: u64,
+    /// Why the grant gives no more tokens. A record with this is a tombstone: it keeps its lineage, so that a late
+    /// reply finds that its grant is gone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Ended>,
+    /// The granted scopes, sorted.
+    pub scopes: Vec<String>,
+    /// Digest of the Databricks subject.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// [`Identity`] as JSON, sealed; a person's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identity: Option<String>,
+    /// The access token, sealed. None once it was rejected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub access_token: Option<String>,
+    /// The refresh token, sealed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refresh_token: Option<String>,
+    /// The life that the access token was given.
+    #[serde(with = "milliseconds")]
+    pub life: Duration,
+    /// What remained of it at the time of writing.
+    #[serde(with = "milliseconds")]
+    pub remaining: Duration,
+    /// What remained of the refresh token's assumed life at the time of writing.
+    #[serde(with = "milliseconds")]
+    pub session_remaining: Duration,
+    /// A renewal that is under way, or was interrupted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub claim: Option<Claim>,
+    /// No renewal before this long after writing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cool_down: Option<CoolDown>,
+    /// Marks this very write, so that whoever is unsure whether their write happened can tell.
+    pub writer: String,
+    /// Members of newer versions.
+    #[serde(flatten)]
+    pub unknown: Unknown,
+}
+
+/// A renewal that was begun.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Claim {
+    /// Random; also the record's tag in the store.
+    pub id: String,
+    /// How many renewals of this generation have been begun, this one included, whose outcome is not known.
+    pub attempt: u32,
+}
+
+/// A pause after a failed renewal.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct CoolDown {
+    /// What remained of it at the time of writing.
+    #[serde(with = "milliseconds")]
+    pub remaining: Duration,
+    /// How many failures in a row led to it.
+    pub failures: u32,
+}
+
+/// Why a grant gives no more tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ended {
+    /// By the person, or an administrator.
+    SignedOut,
+    /// By Databricks.
+    SessionEnded,
+    /// Twice a renewal was interrupted; the refresh token may be spent.
+    OutcomeUnknown,
+}
+
+impl From<Ended> for SignInReason {
+    fn from(ended: Ended) -> Self {
+        match ended {
+            Ended::SignedOut => Self::SignedOut,
+            Ended::SessionEnded => Self::SessionEnded,
+            Ended::OutcomeUnknown => Self::OutcomeUnknown,
+        }
+    }
+}
+
+/// Who a person's grant belongs to. Sealed in the record, since names are nobody's business who reads the database.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Identity {
+    /// The Prophecy user.
+    pub user: String,
+    /// The Databricks user name.
+    pub databricks_user: String,
+}
+
+impl Record for GrantRecord {
+    const NAME: &'static str = "grant";
+
+    fn version(&self) -> u32 {
+        self.version
+    }
+}
+
+impl GrantRecord {
+    /// Names the token in hand.
+    pub fn reference(&self) -> TokenReference {
+        TokenReference { lineage: self.lineage.clone(), generation: self.generation }
+    }
+}
+
+impl Stored<GrantRecord> {
+    /// How long the access token may still be served; zero when there is none or it has expired. A grant that Databricks
+    /// has ended may still have a token that lives.
+    pub fn usable_for(&self) -> Duration {
+        if self.record.access_token.is_none() {
+            return Duration::ZERO;
+        }
+        timing::usable_for(self.record.remaining.saturating_sub(self.age), self.record.life)
+    }
+
+    /// How long until its renewal may begin; zero when the window is open or there is no token to serve.
+    pub fn until_window(&self) -> Duration {
+        if self.record.access_token.is_none() {
+            return Duration::ZERO;
+        }
+        timing::until_window(self.record.remaining.saturating_sub(self.age), self.record.life, &self.key)
+    }
+
+    /// What is left of a pause after a failure.
+    pub fn cool_down(&self) -> Option<Duration> {
+        let left = self.record.cool_down.as_ref()?.remaining.saturating_sub(self.age);
+        (!left.is_zero()).then_some(left)
+    }
+
+    /// What is left of the refresh token's assumed life.
+    pub fn session_remaining(&self) -> Duration {
+        self.record.session_remaining.saturating_sub(self.age)
+    }
+
+    /// The record with its durations counted down to now, as it must be before it is written again. `since_read` is
+    /// the time since it was read.
+    pub fn counted_down(&self, since_read: Duration) -> GrantRecord {
+        let passed = self.age.saturating_add(since_read);
+        let mut record = self.record.clone();
+        record.remaining = record.remaining.saturating_sub(passed);
+        record.session_remaining = record.session_remaining.saturating_sub(passed);
+        if let Some(cool_down) = &mut record.cool_down {
+            cool_down.remaining = cool_down.remaining.saturating_sub(passed);
+        }
+        record
+    }
+}

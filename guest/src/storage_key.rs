@@ -1,0 +1,152 @@
+//! Where each record stands in the store.
+//!
+//! A key's parts are percent-encoded, so that no name can reach outside its part, and hold no personal data in clear:
+//! users appear as digests.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use sha2::{Digest as _, Sha256};
+
+/// What stays as it is in a part of a key.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// The app connection of a tenant.
+pub fn app_connection(tenant: &str, name: &str) -> String {
+    format!("{}{}", app_connections(tenant), encode(name))
+}
+
+/// Prefix of a tenant's app connections.
+pub fn app_connections(tenant: &str) -> String {
+    format!("app-connection/{}/", encode(tenant))
+}
+
+/// A fabric of a tenant.
+pub fn fabric(tenant: &str, name: &str) -> String {
+    format!("{}{}", fabrics(tenant), encode(name))
+}
+
+/// Prefix of a tenant's fabrics.
+pub fn fabrics(tenant: &str) -> String {
+    format!("fabric/{}/", encode(tenant))
+}
+
+/// A pending sign-in, by the digest of its `state`.
+pub fn sign_in(tenant: &str, user: &str, state: &str) -> String {
+    format!("{}{}", sign_ins_of(tenant, user), digest(&["state", state]))
+}
+
+/// Prefix of one user's pending sign-ins.
+pub fn sign_ins_of(tenant: &str, user: &str) -> String {
+    format!("{SIGN_INS}{}/{}/", encode(tenant), digest(&["user", tenant, user]))
+}
+
+/// Prefix of all pending sign-ins.
+pub const SIGN_INS: &str = "sign-in/";
+
+/// What a workspace's authorization server said about itself. A host that serves several accounts has one for each.
+pub fn discovery(workspace_root: &str, account_id: Option<&str>) -> String {
+    format!("discovery/{}/{}", encode(workspace_root), encode(account_id.unwrap_or_default()))
+}
+
+/// A person's grant: one for each (tenant, issuer, client id, Prophecy user), so that fabrics on one workspace share it.
+pub fn person_grant(tenant: &str, issuer: &str, client_id: &str, user: &str) -> String {
+    format!("{}{}", person_grants(tenant), digest(&["grant", tenant, issuer, client_id, user]))
+}
+
+/// Prefix of a tenant's grants of people.
+pub fn person_grants(tenant: &str) -> String {
+    format!("{PERSON_GRANTS}{}/", encode(tenant))
+}
+
+const PERSON_GRANTS: &str = "grant/person/";
+
+/// What is held for a fabric's service principal.
+pub fn service_principal_grant(tenant: &str, fabric: &str) -> String {
+    format!("{}{}", service_principal_grants(tenant), encode(fabric))
+}
+
+/// Prefix of what is held for a tenant's service principals.
+pub fn service_principal_grants(tenant: &str) -> String {
+    format!("{SERVICE_PRINCIPAL_GRANTS}{}/", encode(tenant))
+}
+
+const SERVICE_PRINCIPAL_GRANTS: &str = "grant/service-principal/";
+
+/// A grant's key, taken apart.
+#[derive(Debug, PartialEq, Eq)]
+pub enum GrantKey {
+    /// A person's.
+    Person {
+        /// The tenant.
+        tenant: String,
+    },
+    /// A service principal's.
+    ServicePrincipal {
+        /// The tenant.
+        tenant: String,
+        /// The fabric whose credentials it is obtained with.
+        fabric: String,
+    },
+}
+
+/// Takes a grant's key apart. `None` when it is not one.
+pub fn parse_grant(key: &str) -> Option<GrantKey> {
+    if let Some(rest) = key.strip_prefix(PERSON_GRANTS) {
+        let (tenant, _digest) = rest.split_once('/')?;
+        return Some(GrantKey::Person { tenant: decode(tenant)? });
+    }
+    let (tenant, fabric) = key.strip_prefix(SERVICE_PRINCIPAL_GRANTS)?.split_once('/')?;
+    Some(GrantKey::ServicePrincipal { tenant: decode(tenant)?, fabric: decode(fabric)? })
+}
+
+/// A digest over parts, each with its length before it, so that no two lists of parts run together. 43 characters.
+pub fn digest(parts: &[&str]) -> String {
+    use base64::Engine as _;
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part.as_bytes());
+    }
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(hash.finalize())
+}
+
+fn encode(part: &str) -> String {
+    utf8_percent_encode(part, ENCODED).to_string()
+}
+
+fn decode(part: &str) -> Option<String> {
+    Some(percent_decode_str(part).decode_utf8().ok()?.into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_cannot_reach_outside_its_part_of_the_key() {
+        assert_eq!(fabric("a/b", "c/../d %"), "fabric/a%2Fb/c%2F..%2Fd%20%25");
+        assert_ne!(fabric("a", "b/c"), fabric("a/b", "c"));
+    }
+
+    #[test]
+    fn a_grants_key_gives_back_its_parts() {
+        let key = service_principal_grant("acme & co", "dev/eu");
+        assert_eq!(
+            parse_grant(&key),
+            Some(GrantKey::ServicePrincipal { tenant: "acme & co".into(), fabric: "dev/eu".into() })
+        );
+        let key = person_grant("acme", "https://x/oidc", "client", "alice");
+        assert_eq!(parse_grant(&key), Some(GrantKey::Person { tenant: "acme".into() }));
+        assert_eq!(parse_grant("fabric/acme/dev"), None);
+        assert_eq!(parse_grant("grant/person/acme"), None);
+    }
+
+    #[test]
+    fn the_longest_names_stay_within_a_keys_bounds() {
+        assert!(service_principal_grant(&"/".repeat(64), &"ü".repeat(64)).len() <= 1_024);
+    }
+
+    #[test]
+    fn digests_do_not_run_parts_together() {
+        assert_ne!(digest(&["ab", "c"]), digest(&["a", "bc"]));
+    }
+}

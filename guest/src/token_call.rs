@@ -1,0 +1,196 @@
+//! A token request and what came of it, told in the words of whoever asked.
+
+use std::time::Duration;
+
+use crate::contract::{Error, PeerError, Retry, ScopeNotGranted};
+use crate::core::Core;
+use crate::error::nanoseconds;
+use crate::exchange::{TOKEN_DEADLINE, unreachable};
+use crate::peer_answer::PeerAnswer;
+use crate::ports::{HttpFailure, HttpRequest, HttpResponse, Ports};
+use crate::retry_after;
+use crate::sign_in;
+use crate::token_failure::{self, ClientRejection, GrantType, TokenFailure};
+use crate::token_reply::TokenReply;
+
+/// Why a token request gave no token.
+pub enum TokenCallFailure {
+    /// No byte of it left.
+    NotSent(Error),
+    /// Databricks answered, and this is what its answer means.
+    Answered {
+        /// The meaning.
+        failure: TokenFailure,
+        /// Status of the answer.
+        status: u16,
+        /// Root URL of the workspace.
+        root: String,
+    },
+    /// No answer, or none that tells whether the request was acted on.
+    OutcomeUnknown(Error),
+}
+
+/// What a failure says about the refresh token that was sent.
+#[derive(Debug, PartialEq, Eq)]
+pub enum EffectOnRefresh {
+    /// It was not used up: the request did not arrive, was not processed, or was refused for another reason.
+    Untouched {
+        /// The least pause that was asked for.
+        retry_after: Option<Duration>,
+    },
+    /// It gives no more tokens.
+    Dead,
+    /// Nobody knows.
+    Unknown,
+}
+
+impl<P: Ports> Core<P> {
+    /// Sends a token request and reads the reply.
+    pub(crate) async fn request_token(
+        &self,
+        grant_type: GrantType,
+        request: HttpRequest,
+        root: &str,
+    ) -> Result<TokenReply, TokenCallFailure> {
+        let reply = match self.send(request, TOKEN_DEADLINE).await {
+            Ok(reply) => reply,
+            Err(failure @ HttpFailure::NotSent(_)) => {
+                return Err(TokenCallFailure::NotSent(unreachable(failure, root)));
+            }
+            Err(failure) => return Err(TokenCallFailure::OutcomeUnknown(unreachable(failure, root))),
+        };
+        if reply.status == 200
+            && let Ok(tokens) = TokenReply::parse(&reply.body)
+        {
+            return Ok(tokens);
+        }
+        let answer = PeerAnswer::read(reply.status, reply.content_type.as_deref(), &reply.body);
+        match token_failure::classify(grant_type, &answer, self.retry_after(&reply)) {
+            TokenFailure::OutcomeUnknown => Err(TokenCallFailure::OutcomeUnknown(Error::unavailable(
+                format!("{root} gave no usable answer to a token request (status {}). Try again.", reply.status),
+                None,
+            ))),
+            failure => Err(TokenCallFailure::Answered { failure, status: reply.status, root: root.to_owned() }),
+        }
+    }
+
+    /// The pause that a reply asks for.
+    pub(crate) fn retry_after(&self, reply: &HttpResponse) -> Option<Duration> {
+        retry_after::parse(reply.retry_after.as_deref()?, reply.date.as_deref(), Some(self.ports.unix_seconds()))
+    }
+}
+
+impl TokenCallFailure {
+    /// What it says about the refresh token that was sent.
+    pub fn effect_on_refresh(&self) -> EffectOnRefresh {
+        match self {
+            Self::OutcomeUnknown(_) => EffectOnRefresh::Unknown,
+            Self::Answered { failure: TokenFailure::DeadGrant, .. } => EffectOnRefresh::Dead,
+            Self::Answered {
+                failure: TokenFailure::Throttled { retry_after } | TokenFailure::UnavailableUnprocessed { retry_after },
+                ..
+            } => EffectOnRefresh::Untouched { retry_after: *retry_after },
+            Self::NotSent(_) | Self::Answered { .. } => EffectOnRefresh::Untouched { retry_after: None },
+        }
+    }
+
+    /// In the words of a person's sign-in or renewal, where the client is the app connection.
+    pub fn of_person(self) -> Error {
+        match self {
+            Self::NotSent(error) | Self::OutcomeUnknown(error) => error,
+            Self::Answered { failure: TokenFailure::DeadGrant | TokenFailure::CodeRefused, .. } => {
+                sign_in::code_refused()
+            }
+            Self::Answered { failure: TokenFailure::ClientRejected(rejection), status, .. } => {
+                app_rejected(rejection, status)
+            }
+            Self::Answered { failure, status, root } => of_any_client(failure, status, &root),
+        }
+    }
+
+    /// In the words of a fabric's service principal, which is the client itself.
+    pub fn of_service_principal(self, fabric: &str) -> Error {
+        match self {
+            Self::NotSent(error) | Self::OutcomeUnknown(error) => error,
+            Self::Answered { failure: TokenFailure::ClientRejected(rejection), status, .. } => {
+                service_principal_rejected(fabric, rejection, status)
+            }
+            Self::Answered { failure, status, root } => of_any_client(failure, status, &root),
+        }
+    }
+}
+
+fn app_rejected(rejection: ClientRejection, status: u16) -> Error {
+    Error::AppRejected(PeerError {
+        message: format!(
+            "Databricks does not accept Prophecy's app connection ({}: {}). A Prophecy cluster admin should check Client ID and Client Secret under Admin Settings > Security. Just registered or changed, it may take up to 30 minutes to be known. Nobody's sign-in is affected.",
+            rejection.code, rejection.description
+        ),
+        code: rejection.code,
+        status,
+    })
+}
+
+fn service_principal_rejected(fabric: &str, rejection: ClientRejection, status: u16) -> Error {
+    Error::ServicePrincipalRejected(PeerError {
+        message: format!(
+            "Databricks does not accept the service principal of the fabric `{fabric}` ({}: {}). Its secret may have expired (they live two years at most) or been deleted, or these are the app connection's credentials. An admin of the fabric's team can enter new ones.",
+            rejection.code, rejection.description
+        ),
+        code: rejection.code,
+        status,
+    })
+}
+
+/// Meanings that do not depend on whose client asked.
+fn of_any_client(failure: TokenFailure, status: u16, root: &str) -> Error {
+    let refused = |code: &str, message: String| PeerError { code: code.to_owned(), status, message };
+    match failure {
+        TokenFailure::ScopeNotGranted { scopes } => Error::ScopeNotGranted(ScopeNotGranted {
+            message: format!(
+                "Databricks does not grant the scopes asked for ({}). A Databricks account admin can assign them, or fewer can be asked for here.",
+                if scopes.is_empty() { "it does not say which".to_owned() } else { scopes.join(", ") }
+            ),
+            scopes,
+        }),
+        TokenFailure::PolicyDenied { description } => Error::PolicyDenied(refused(
+            "access_denied",
+            format!(
+                "A policy of the Databricks account refuses this: {description}. A Databricks account admin can change it."
+            ),
+        )),
+        TokenFailure::BlockedByIpList => Error::BlockedByIpList(format!(
+            "An IP access list keeps this deployment out of {root}. A Databricks admin must add its outgoing address to the list."
+        )),
+        TokenFailure::EntraCredentials { description } => Error::AppRejected(refused(
+            "entra",
+            format!(
+                "Microsoft Entra answered, or these are Entra's credentials: {description}. Enter a client id and secret that were made in Databricks (secrets begin with `dose`)."
+            ),
+        )),
+        TokenFailure::WrongEndpoint => Error::WrongWorkspace(format!(
+            "{root} does not answer as a token endpoint does (status {status}). Check the workspace URL."
+        )),
+        TokenFailure::Throttled { retry_after } => Error::Throttled(Retry {
+            retry_after: retry_after.map(nanoseconds),
+            message: format!("{root} asks for fewer token requests. Try again later."),
+        }),
+        TokenFailure::UnavailableUnprocessed { retry_after } => {
+            Error::unavailable(format!("{root} gives no tokens just now (status {status}). Try again."), retry_after)
+        }
+        TokenFailure::MalformedRequest => {
+            Error::Internal(format!("{root} calls a token request malformed (status {status}, empty answer)."))
+        }
+        TokenFailure::Other { code, description } => {
+            let message = format!("{root} refused a token request ({code}): {description}.");
+            Error::AppRejected(refused(&code, message))
+        }
+        // The callers have told these before.
+        TokenFailure::DeadGrant
+        | TokenFailure::CodeRefused
+        | TokenFailure::ClientRejected(_)
+        | TokenFailure::OutcomeUnknown => {
+            Error::Internal("A token request failed in a way that has no words here.".to_owned())
+        }
+    }
+}
