@@ -1,0 +1,67 @@
+//! Builds the component that the host embeds: compiles `guest/` for `wasm32-unknown-unknown`, makes a component of the
+//! module and checks it.
+//!
+//! A cargo within cargo: it has a target folder of its own, so that the two do not wait for each other's locks, and
+//! none of the outer build's flags, which are meant for this machine.
+
+use std::env;
+use std::error::Error;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const TARGET: &str = "wasm32-unknown-unknown";
+const PROFILE: &str = "component";
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let workspace = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("..").canonicalize()?;
+    for input in ["guest/src", "guest/Cargo.toml", "wit", "Cargo.toml", "Cargo.lock", ".cargo/config.toml"] {
+        println!("cargo:rerun-if-changed={}", workspace.join(input).display());
+    }
+    require_target(&workspace)?;
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+    let module = compile(&workspace, &out.join("guest"))?;
+    let component = wit_component::ComponentEncoder::default().module(&fs::read(module)?)?.validate(true).encode()?;
+    let file = out.join("fabric-auth.wasm");
+    fs::write(&file, component)?;
+    println!("cargo:rustc-env=FABRIC_AUTH_COMPONENT={}", file.display());
+    Ok(())
+}
+
+/// Compiles the guest and gives the module's path.
+fn compile(workspace: &Path, target_folder: &Path) -> Result<PathBuf, Box<dyn Error>> {
+    let mut command = Command::new(env::var("CARGO")?);
+    command
+        .current_dir(workspace)
+        .args(["build", "--package", "fabric-auth-guest", "--lib", "--target", TARGET, "--profile", PROFILE])
+        .arg("--target-dir")
+        .arg(target_folder);
+    for variable in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "RUSTC_WORKSPACE_WRAPPER", "CARGO_BUILD_TARGET"] {
+        command.env_remove(variable);
+    }
+    println!("{command:?}");
+    if !command.status()?.success() {
+        return Err("The component in guest/ does not compile; its errors stand above.".into());
+    }
+    Ok(target_folder.join(TARGET).join(PROFILE).join("fabric_auth_guest.wasm"))
+}
+
+/// Sees to it that the wasm target is there. `rust-toolchain.toml` names it, but rustup can be told not to install.
+fn require_target(workspace: &Path) -> Result<(), Box<dyn Error>> {
+    if has_target(workspace)? {
+        return Ok(());
+    }
+    let asked = Command::new("rustup").current_dir(workspace).args(["target", "add", TARGET]).status();
+    if asked.is_ok_and(|status| status.success()) && has_target(workspace)? {
+        return Ok(());
+    }
+    Err(format!("Rust's target {TARGET} is missing. Type: rustup target add {TARGET}").into())
+}
+
+fn has_target(workspace: &Path) -> Result<bool, Box<dyn Error>> {
+    let rustc = env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());
+    let output =
+        Command::new(rustc).current_dir(workspace).args(["--print", "target-libdir", "--target", TARGET]).output()?;
+    let folder = String::from_utf8(output.stdout)?;
+    Ok(output.status.success() && Path::new(folder.trim()).is_dir())
+}

@@ -1,0 +1,111 @@
+//! The table of all keys: the one home of their names, defaults and descriptions.
+
+/// A key of the configuration.
+#[derive(Debug)]
+pub(super) struct Key {
+    /// The table it stands in.
+    pub(super) table: &'static str,
+    /// Its name within the table.
+    pub(super) name: &'static str,
+    /// The default, as TOML; none if there is no value unless one is set.
+    pub(super) default: Option<&'static str>,
+    /// An example for the template, as TOML, where there is no default.
+    pub(super) example: &'static str,
+    /// One line for the template.
+    pub(super) description: &'static str,
+}
+
+/// What the names of all environment variables begin with.
+pub(super) const VARIABLE_PREFIX: &str = "FABRIC_AUTH_";
+
+/// Variables with the prefix that belong to the command line and are no keys.
+pub(super) const COMMAND_LINE_VARIABLES: &[&str] = &["FABRIC_AUTH_CONFIG", "FABRIC_AUTH_LOG", "FABRIC_AUTH_OUTPUT"];
+
+impl Key {
+    /// The full name: `table.name`.
+    pub(super) fn full_name(&self) -> String {
+        format!("{}.{}", self.table, self.name)
+    }
+
+    /// The environment variable that sets the key: `FABRIC_AUTH_TABLE_NAME`.
+    pub(super) fn variable(&self) -> String {
+        format!("{VARIABLE_PREFIX}{}_{}", self.table, self.name).to_ascii_uppercase()
+    }
+}
+
+/// Declares the keys and the list of all of them together, so that none can be left out of the list.
+macro_rules! keys {
+    ($($identifier:ident: [$table:literal] $name:literal = $default:expr, $example:literal, $description:literal;)*) => {
+        $(pub(super) static $identifier: Key = Key {
+            table: $table, name: $name, default: $default, example: $example, description: $description,
+        };)*
+
+        /// Every key, in the order of the template. Keys of one table stand together.
+        pub(super) static ALL: &[&Key] = &[$(&$identifier),*];
+    };
+}
+
+keys! {
+    DEPLOYMENT_PROPHECY_VERSION: ["deployment"] "prophecy_version" = Some("\"3.4.3.1\""), "",
+        "Version of the Prophecy that is served. 3.4.3.1 is the first one with OAuth.";
+    DEPLOYMENT_MODE: ["deployment"] "mode" = Some("\"self-hosted\""), "",
+        "Where Prophecy runs: \"saas\", \"dedicated-saas\" or \"self-hosted\".";
+    DEPLOYMENT_BASE_URL: ["deployment"] "base_url" = Some("\"http://localhost:8020\""), "",
+        "Root URL of Prophecy as browsers see it; https, or http to localhost.";
+    DEPLOYMENT_REDIRECT_URLS: ["deployment"] "redirect_urls" = Some("[]"), "",
+        "Redirect URLs as registered with the app connection, the default first. Empty: the two below base_url.";
+    DEPLOYMENT_DEFAULT_CLIENT_ID: ["deployment"] "default_client_id" = None, "\"0a1b2c3d-0000-0000-0000-000000000000\"",
+        "SaaS only: client id of the app connection that is there from the start.";
+    DEPLOYMENT_DEFAULT_CLIENT_SECRET_FILE: ["deployment"] "default_client_secret_file" = None, "\"client-secret\"",
+        "SaaS only: file with that app connection's client secret, readable by its owner alone.";
+    DEPLOYMENT_TENANT: ["deployment"] "tenant" = Some("\"default\""), "",
+        "Tenant whose data the command line works on.";
+    STORAGE_URL: ["storage"] "url" = Some("\"sqlite:fabric-auth.db\""), "",
+        "Where records are kept: sqlite:PATH.";
+    KEYS_FILE: ["keys"] "file" = Some("\"keyring.json\""), "",
+        "File of the key ring, a JWK set. Whoever has it and the database has every token.";
+    COMPONENT_FILE: ["component"] "file" = None, "\"fabric-auth.wasm\"",
+        "Component to run instead of the built-in one. Needs sha256.";
+    COMPONENT_SHA256: ["component"] "sha256" = None, "\"…64 hexadecimal digits…\"",
+        "SHA-256 digest of that file. Any other content is refused.";
+    COMPONENT_CACHE: ["component"] "cache" = Some("\"cache\""), "",
+        "Folder for the compiled component.";
+    EGRESS_ALLOW: ["egress"] "allow" = Some("[]"), "",
+        "Hosts (\"dbc-a1b2.cloud.databricks.com\") or endings (\".azuredatabricks.net\") to go to, and no others. Empty: all of Databricks.";
+    EGRESS_WORKSPACE_SUFFIXES: ["egress"] "workspace_suffixes" = Some("[]"), "",
+        "Further endings of workspace host names besides Databricks' own, such as \".databricks.example.com\".";
+    EGRESS_ALLOW_LOOPBACK_HTTP: ["egress"] "allow_loopback_http" = Some("false"), "",
+        "Whether to let plain http to this machine through, for tests.";
+    EGRESS_ALLOW_PRIVATE_ADDRESSES: ["egress"] "allow_private_addresses" = Some("false"), "",
+        "Whether workspaces may have private addresses, as with Databricks' front-end private link.";
+    EGRESS_CA_FILE: ["egress"] "ca_file" = None, "\"company-roots.pem\"",
+        "PEM file of root certificates to trust besides the public ones.";
+    EGRESS_CONNECT_TIMEOUT_SECONDS: ["egress"] "connect_timeout_seconds" = Some("10"), "",
+        "How long connecting may take, TLS included; 1 to 600.";
+    EGRESS_TOTAL_TIMEOUT_SECONDS: ["egress"] "total_timeout_seconds" = Some("60"), "",
+        "How long a request and its whole reply may take; 1 to 600.";
+    SERVICE_LISTEN: ["service"] "listen" = Some("\"127.0.0.1:8020\""), "",
+        "Address and port that the service listens on.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn no_two_keys_share_a_name_or_a_variable() {
+        let names: BTreeSet<_> = ALL.iter().map(|key| key.full_name()).collect();
+        let mut variables: BTreeSet<_> = ALL.iter().map(|key| key.variable()).collect();
+        variables.extend(COMMAND_LINE_VARIABLES.iter().map(ToString::to_string));
+        assert_eq!(names.len(), ALL.len());
+        assert_eq!(variables.len(), ALL.len() + COMMAND_LINE_VARIABLES.len());
+    }
+
+    #[test]
+    fn a_key_without_a_default_has_an_example() {
+        for key in ALL {
+            assert_eq!(key.default.is_none(), !key.example.is_empty(), "{}", key.full_name());
+        }
+    }
+}

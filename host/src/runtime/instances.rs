@@ -1,0 +1,215 @@
+//! The instances of a host: a few long-lived ones for callers, and a fresh one for every renewal.
+
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash as _, Hasher as _};
+use std::sync::Arc;
+use std::thread;
+
+use tokio::sync::{Mutex, oneshot};
+use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
+use wasmtime::Engine;
+use wasmtime::component::Accessor;
+
+use super::engine::{MOST_INSTANCES, Program};
+use super::instance::{Going, Instance, Job};
+use super::renewals::{Duty, Renewals};
+use super::state::State;
+use super::timeouts::{CALL, RENEWAL};
+use crate::bindings::FabricAuth;
+use crate::clock::SharedClock;
+use crate::contract::Error;
+use crate::contract::maintenance::RenewalOutcome;
+use crate::deployment::Deployment;
+use crate::egress::HttpClient;
+use crate::journal::Journal;
+use crate::keys::MasterKeys;
+use crate::storage::{Observed, ObservedOutcome, Storage, StorageError};
+
+/// Renewals at once. Each has an instance of its own; beyond this, callers are asked to come back.
+const MOST_RENEWALS: usize = MOST_INSTANCES as usize / 2;
+
+/// What the imports stand on.
+pub(crate) struct Parts {
+    pub(crate) storage: Observed<dyn Storage>,
+    pub(crate) keys: Arc<dyn MasterKeys>,
+    pub(crate) journal: Arc<dyn Journal>,
+    pub(crate) deployment: Deployment,
+    pub(crate) clock: SharedClock,
+    pub(crate) egress: HttpClient,
+}
+
+/// The instances of a host, and the parts they share.
+pub(crate) struct Instances {
+    pub(super) program: Program,
+    pub(crate) storage: Observed<dyn Storage>,
+    pub(crate) keys: Arc<dyn MasterKeys>,
+    pub(crate) journal: Arc<dyn Journal>,
+    pub(crate) deployment: Deployment,
+    pub(crate) clock: SharedClock,
+    pub(crate) egress: HttpClient,
+    long_lived: Vec<Mutex<Option<Instance>>>,
+    renewals: Arc<Renewals>,
+    tasks: TaskTracker,
+}
+
+/// What a call into the component comes to.
+pub(crate) type Calling<'a, R> = futures::future::BoxFuture<'a, wasmtime::Result<R>>;
+
+impl Instances {
+    /// Instances of a program over a host's parts. None is made before it is needed.
+    pub(crate) fn new(program: Program, parts: Parts) -> Arc<Self> {
+        let count = thread::available_parallelism().map_or(1, usize::from).min(8);
+        let Parts { storage, keys, journal, deployment, clock, egress } = parts;
+        Arc::new(Self {
+            program,
+            storage,
+            keys,
+            journal,
+            deployment,
+            clock,
+            egress,
+            long_lived: (0..count).map(|_| Mutex::new(None)).collect(),
+            renewals: Arc::default(),
+            tasks: TaskTracker::new(),
+        })
+    }
+
+    pub(super) fn engine(&self) -> &Engine {
+        self.program.engine()
+    }
+
+    /// Calls a long-lived instance. Calls with the same `affinity` meet the same one, and with it what it remembers.
+    ///
+    /// When the caller goes away the call goes on to its end, since it may hold what must not be lost.
+    pub(crate) async fn call<R, F>(self: &Arc<Self>, affinity: &[&str], call: F) -> Result<R, Error>
+    where
+        R: Send + 'static,
+        F: for<'a> FnOnce(&'a Accessor<State>, &'a FabricAuth) -> Calling<'a, R> + Send + 'static,
+    {
+        let (answer, answered) = oneshot::channel();
+        let mut job: Job = Box::new(move |accessor, guest| {
+            let calling = call(accessor, guest);
+            let going: Going<'_> = Box::pin(async move {
+                let result = calling.await?;
+                // A caller who went away does not want it any more.
+                let _ = answer.send(result);
+                Ok(())
+            });
+            going
+        });
+        let instance = loop {
+            let instance = self.instance(affinity).await?;
+            match instance.submit(job).await {
+                Ok(()) => break instance,
+                Err(refused) => job = refused,
+            }
+        };
+        match timeout(CALL, answered).await {
+            Ok(Ok(result)) => Ok(result),
+            Ok(Err(_)) => Err(Error::unavailable("The component was interrupted. Try again.")),
+            Err(_) => {
+                instance.retire();
+                Err(Error::unavailable("The component did not answer in time. Try again."))
+            }
+        }
+    }
+
+    /// Renews a grant, or joins the renewal that is at work, and waits for its end.
+    pub(crate) async fn renewed(self: &Arc<Self>, grant: String) -> Result<(), Error> {
+        let (renewal, duty) = self.renewals.join(&grant);
+        if let Some(duty) = duty {
+            self.spawn_renewal(grant, duty);
+        }
+        renewal.ended().await
+    }
+
+    /// Begins a renewal unless one is at work, and does not wait.
+    pub(crate) fn begin_renewal(self: &Arc<Self>, grant: String) {
+        if let (_, Some(duty)) = self.renewals.join(&grant) {
+            self.spawn_renewal(grant, duty);
+        }
+    }
+
+    /// Tells all instances what was changed, so that none of them serves what it remembers of it.
+    pub(crate) fn changed(self: &Arc<Self>, key: &str, outcome: &Result<ObservedOutcome, StorageError>) {
+        let may_have_changed =
+            matches!(outcome, Ok(ObservedOutcome::Written(_)) | Err(StorageError::OutcomeUnknown(_)));
+        if may_have_changed {
+            let (instances, key) = (self.clone(), key.to_owned());
+            self.tasks.spawn(async move { instances.invalidate(&key).await });
+        }
+    }
+
+    /// Waits for every renewal and every write that has begun. Nothing may be called after it.
+    pub(crate) async fn finish(&self) {
+        for slot in &self.long_lived {
+            if let Some(instance) = slot.lock().await.take() {
+                instance.retire();
+            }
+        }
+        self.tasks.close();
+        self.tasks.wait().await;
+        self.storage.writes_done().await;
+    }
+
+    async fn invalidate(&self, key: &str) {
+        for slot in &self.long_lived {
+            let Some(instance) = slot.lock().await.clone() else { continue };
+            let keys = vec![key.to_owned()];
+            let job: Job = Box::new(move |accessor, guest| {
+                Box::pin(async move { guest.prophecy_fabric_auth_maintenance().call_invalidate(accessor, keys).await })
+            });
+            // An instance that takes no calls remembers nothing for long.
+            let _ = instance.submit(job).await;
+        }
+    }
+
+    /// The long-lived instance for an affinity, made anew if it is not there or takes no calls.
+    async fn instance(self: &Arc<Self>, affinity: &[&str]) -> Result<Instance, Error> {
+        let mut hash = DefaultHasher::new();
+        affinity.hash(&mut hash);
+        let index = usize::try_from(hash.finish() % self.long_lived.len() as u64).unwrap_or_default();
+        let slot = self.long_lived.get(index).ok_or_else(|| Error::unavailable("This host has no instances."))?;
+        let mut slot = slot.lock().await;
+        if let Some(instance) = slot.as_ref().filter(|instance| instance.is_open()) {
+            return Ok(instance.clone());
+        }
+        let instance = Instance::start(self.clone()).await.map_err(|error| {
+            tracing::error!(%error, "the component could not be instantiated");
+            Error::unavailable("The component could not be instantiated. Try again.")
+        })?;
+        Ok(slot.insert(instance).clone())
+    }
+
+    fn spawn_renewal(self: &Arc<Self>, grant: String, duty: Duty) {
+        if self.renewals.count() > MOST_RENEWALS {
+            duty.fulfil(Err(Error::unavailable("This host is busy with too many renewals. Try again.")));
+            return;
+        }
+        let instances = self.clone();
+        self.tasks.spawn(async move {
+            let ending = match timeout(RENEWAL, instances.renew_in_fresh_instance(grant)).await {
+                Ok(ending) => ending.map(|_| ()),
+                Err(_) => Err(Error::unavailable("The renewal did not end in time. Try again.")),
+            };
+            duty.fulfil(ending);
+        });
+    }
+
+    async fn renew_in_fresh_instance(self: &Arc<Self>, grant: String) -> Result<RenewalOutcome, Error> {
+        let mut store = State::store(self.clone());
+        let renewing = async {
+            let guest = self.program.pre().instantiate_async(&mut store).await?;
+            store
+                .run_concurrent(async |accessor| {
+                    guest.prophecy_fabric_auth_maintenance().call_renew(accessor, grant).await
+                })
+                .await?
+        };
+        renewing.await.unwrap_or_else(|error| {
+            tracing::error!(%error, "a renewal was interrupted");
+            Err(Error::unavailable("The renewal was interrupted. Try again."))
+        })
+    }
+}

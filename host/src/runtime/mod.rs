@@ -1,0 +1,13 @@
+//! Running the component: from a file to instances, and calls into them.
+
+mod artifact;
+mod engine;
+mod instance;
+mod instances;
+mod renewals;
+mod state;
+mod timeouts;
+
+pub use artifact::{Artifact, ArtifactError, CompileCache};
+pub(crate) use instances::{Instances, Parts};
+pub(crate) use state::State;

@@ -1,0 +1,39 @@
+//! Waiting for what happens by itself, within bounds.
+
+use std::time::Duration;
+
+use crate::World;
+
+/// How long anything may take, in real time. Generous: it only counts when a test fails.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Waits until a condition holds.
+///
+/// # Panics
+/// When it does not within twenty seconds; `what` says what was waited for.
+#[track_caller]
+pub fn eventually(what: &str, condition: impl AsyncFn() -> bool) -> impl Future<Output = ()> {
+    async move {
+        let until = tokio::time::Instant::now() + PATIENCE;
+        while !condition().await {
+            assert!(tokio::time::Instant::now() < until, "waited in vain until {what}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
+
+/// Runs a future while simulated time runs fast, a second every few milliseconds.
+///
+/// # Panics
+/// When it does not end within twenty seconds of real time.
+pub async fn while_time_passes<T>(world: &World, future: impl Future<Output = T>) -> T {
+    let mut future = std::pin::pin!(future);
+    let until = tokio::time::Instant::now() + PATIENCE;
+    loop {
+        if let Ok(output) = tokio::time::timeout(Duration::from_millis(10), &mut future).await {
+            return output;
+        }
+        assert!(tokio::time::Instant::now() < until, "it did not end, however much time passed");
+        world.advance(Duration::from_secs(1));
+    }
+}
