@@ -12,7 +12,7 @@ use crate::error::{Result, nanoseconds};
 use crate::fabrics::service_principal_missing;
 use crate::permissions;
 use crate::ports::Ports;
-use crate::record::{FabricRecord, GrantRecord, Stored};
+use crate::record::{DiscoveryRecord, FabricRecord, GrantRecord, Stored};
 use crate::storage_key;
 use crate::token_cache::{CacheKey, CachedToken, Standing};
 
@@ -81,9 +81,19 @@ impl<P: Ports> Core<P> {
 
     /// Where a person's grant for a fabric's workspace is kept.
     pub(crate) async fn person_grant_key(&self, caller: &Caller, fabric: &FabricRecord) -> Result<String> {
+        let server = self.last_seen_server(&Workspace::from(fabric)).await?;
+        self.grant_key_at(caller, fabric, &server).await
+    }
+
+    /// Where a person's grant from this server is kept.
+    pub(crate) async fn grant_key_at(
+        &self,
+        caller: &Caller,
+        fabric: &FabricRecord,
+        server: &DiscoveryRecord,
+    ) -> Result<String> {
         let deployment = self.deployment()?;
         let app = self.app_connection(&deployment, &caller.tenant, fabric.app_connection.as_deref()).await?;
-        let server = self.discover(&Workspace::from(fabric)).await?;
         Ok(storage_key::person_grant(&caller.tenant, &server.issuer, &app.client_id, &caller.user))
     }
 

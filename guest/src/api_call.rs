@@ -12,6 +12,7 @@ use crate::exchange::{CALL_DEADLINE, unreachable};
 use crate::peer_answer::PeerAnswer;
 use crate::ports::{HttpRequest, HttpResponse, Ports};
 use crate::secret::AccessToken;
+use crate::text;
 
 impl<P: Ports> Core<P> {
     /// Sends a request with a token and gives a successful reply.
@@ -68,7 +69,7 @@ pub fn refused(failure: ApiFailure, status: u16, root: &str, retry_after: Option
         ApiFailure::MissingScope { scopes } => Error::ScopeNotGranted(ScopeNotGranted {
             message: format!(
                 "The token lacks a scope that {root} wants ({}). A Databricks account admin can assign it to the app connection or the service principal's secret; then sign in again.",
-                scopes.join(", ")
+                text::clean(&scopes.join(", "), 512)
             ),
             scopes,
         }),

@@ -83,6 +83,21 @@ impl<P: Ports> Core<P> {
         }
     }
 
+    /// The authorization server as it was last seen, however long ago; asked for only when it never was. Enough to
+    /// find a grant, whose issuer is the one it was given by.
+    pub(crate) async fn last_seen_server(&self, workspace: &Workspace<'_>) -> Result<DiscoveryRecord> {
+        match self.known_server(workspace).await? {
+            Some(server) => Ok(server),
+            None => self.discover(workspace).await,
+        }
+    }
+
+    /// The same without asking anybody.
+    pub(crate) async fn known_server(&self, workspace: &Workspace<'_>) -> Result<Option<DiscoveryRecord>> {
+        let key = storage_key::discovery(workspace.root, workspace.account_id);
+        Ok(self.read::<DiscoveryRecord>(&key).await?.map(|stored| stored.record))
+    }
+
     /// Asks the host, whatever is stored. Test Connection does, since it is to tell what is so now.
     pub(crate) async fn discover_anew(&self, workspace: &Workspace<'_>) -> Result<DiscoveryRecord> {
         let host = self.host_metadata(workspace.root).await?;

@@ -43,7 +43,10 @@ impl Error {
 
     /// A person is signed in, but not with these scopes.
     pub fn scope_not_covered(missing_scopes: Vec<String>) -> Self {
-        let message = format!("This fabric also needs: {}. Sign in again to agree to it.", missing_scopes.join(", "));
+        let message = format!(
+            "This fabric also needs: {}. Sign in again to agree to it.",
+            crate::text::clean(&missing_scopes.join(", "), 512)
+        );
         Self::SignInRequired(SignInRequired { reason: SignInReason::ScopeNotCovered, missing_scopes, message })
     }
 

@@ -17,6 +17,7 @@ const PIECE: u32 = 100;
 impl<P: Ports> Core<P> {
     /// `maintenance.expire`.
     pub async fn expire(&self, after: Option<&str>) -> Result<ExpiredPage> {
+        storage_key::check_cursor(storage_key::SIGN_INS, after)?;
         let page = self.ports.list(storage_key::SIGN_INS, after, PIECE).await?;
         let mut removed = 0;
         for (key, entry) in page.entries {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::access_token::{missing_scopes, sign_in_reason};
 use crate::contract::databricks_oauth::{CompletedSignOut, SignInState};
 use crate::contract::journal::Action;
-use crate::contract::{Activity, Caller, Error, IdentityKind, SignInReason};
+use crate::contract::{Activity, Caller, Error, SignInReason};
 use crate::core::{Core, event, outcome};
 use crate::discovery::Workspace;
 use crate::error::{Result, nanoseconds};
@@ -81,13 +81,18 @@ impl<P: Ports> Core<P> {
     pub async fn sign_in_status(&self, caller: &Caller, fabric: &str) -> Result<SignInState> {
         let fabric = self.fabric(caller, fabric).await?;
         permissions::identity_for(caller, &fabric.record, Activity::PipelineDevelopment)?;
-        let holder = self.holder_of(caller, fabric, IdentityKind::Person).await?;
-        let stored: Option<Stored<GrantRecord>> = self.read(&holder.grant).await?;
-        let Some(grant) = stored else { return Ok(signed_out(SignInReason::NeverSignedIn)) };
+        let Some(server) = self.known_server(&Workspace::from(&fabric.record)).await? else {
+            // A sign-in begins with discovery, so nobody has signed in to this workspace yet.
+            return Ok(signed_out(SignInReason::NeverSignedIn));
+        };
+        let key = self.grant_key_at(caller, &fabric.record, &server).await?;
+        let Some(grant): Option<Stored<GrantRecord>> = self.read(&key).await? else {
+            return Ok(signed_out(SignInReason::NeverSignedIn));
+        };
         if grant.record.ended == Some(Ended::SignedOut) {
             return Ok(signed_out(SignInReason::SignedOut));
         }
-        let not_covered = !missing_scopes(&grant.record, &holder.fabric.record).is_empty();
+        let not_covered = !missing_scopes(&grant.record, &fabric.record).is_empty();
         let renewable = grant.record.ended.is_none() && grant.record.refresh_token.is_some();
         Ok(SignInState {
             required: sign_in_reason(&grant).or(not_covered.then_some(SignInReason::ScopeNotCovered)),

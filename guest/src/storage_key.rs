@@ -6,6 +6,9 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use sha2::{Digest as _, Sha256};
 
+use crate::contract::Error;
+use crate::error::Result;
+
 /// What stays as it is in a part of a key.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
@@ -98,6 +101,27 @@ pub fn parse_grant(key: &str) -> Option<GrantKey> {
     Some(GrantKey::ServicePrincipal { tenant: decode(tenant)?, fabric: decode(fabric)? })
 }
 
+/// Checks that a cursor is one that a listing of this prefix gave.
+///
+/// # Errors
+/// `invalid-input` (`after`).
+pub fn check_cursor(prefix: &str, after: Option<&str>) -> Result<()> {
+    let stays_inside = |key: &str| {
+        key.len() <= LONGEST_KEY
+            && key.starts_with(prefix)
+            && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._~%/-".contains(&byte))
+    };
+    match after {
+        Some(after) if !stays_inside(after) => {
+            Err(Error::invalid("after", "Give back what `next` was, or none to begin."))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The longest key a store takes (`wit/storage.wit`).
+const LONGEST_KEY: usize = 1_024;
+
 /// A digest over parts, each with its length before it, so that no two lists of parts run together. 43 characters.
 pub fn digest(parts: &[&str]) -> String {
     use base64::Engine as _;
@@ -143,6 +167,16 @@ mod tests {
     #[test]
     fn the_longest_names_stay_within_a_keys_bounds() {
         assert!(service_principal_grant(&"/".repeat(64), &"ü".repeat(64)).len() <= 1_024);
+    }
+
+    #[test]
+    fn a_cursor_stays_within_its_listing() {
+        let prefix = fabrics("acme");
+        assert!(check_cursor(&prefix, None).is_ok());
+        assert!(check_cursor(&prefix, Some(&fabric("acme", "dev"))).is_ok());
+        for after in ["", "fabric/other/dev", "fabric/acme/\0", &format!("{prefix}{}", "x".repeat(1_024))] {
+            assert!(check_cursor(&prefix, Some(after)).is_err(), "{after}");
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::peer_answer::PeerAnswer;
 use crate::ports::{HttpFailure, HttpRequest, HttpResponse, Ports};
 use crate::retry_after;
 use crate::sign_in;
+use crate::text;
 use crate::token_failure::{self, ClientRejection, GrantType, TokenFailure};
 use crate::token_reply::TokenReply;
 
@@ -149,7 +150,11 @@ fn of_any_client(failure: TokenFailure, status: u16, root: &str) -> Error {
         TokenFailure::ScopeNotGranted { scopes } => Error::ScopeNotGranted(ScopeNotGranted {
             message: format!(
                 "Databricks does not grant the scopes asked for ({}). A Databricks account admin can assign them, or fewer can be asked for here.",
-                if scopes.is_empty() { "it does not say which".to_owned() } else { scopes.join(", ") }
+                if scopes.is_empty() {
+                    "it does not say which".to_owned()
+                } else {
+                    text::clean(&scopes.join(", "), 512)
+                }
             ),
             scopes,
         }),

@@ -190,7 +190,9 @@ impl<P: Ports> Core<P> {
     /// `administration.list-fabrics`.
     pub async fn list_fabrics(&self, caller: &Caller, after: Option<&str>) -> Result<FabricPage> {
         permissions::check_caller(caller)?;
-        let page = self.ports.list(&storage_key::fabrics(&caller.tenant), after, PIECE).await?;
+        let prefix = storage_key::fabrics(&caller.tenant);
+        storage_key::check_cursor(&prefix, after)?;
+        let page = self.ports.list(&prefix, after, PIECE).await?;
         let mut fabrics = Vec::new();
         for (key, entry) in page.entries {
             let stored: Stored<FabricRecord> = Stored::parse(&key, entry)?;

@@ -18,7 +18,9 @@ impl<P: Ports> Core<P> {
     pub async fn list_grants(&self, caller: &Caller, after: Option<&str>) -> Result<GrantPage> {
         permissions::check_caller(caller)?;
         permissions::administer_deployment(caller)?;
-        let page = self.ports.list(&storage_key::person_grants(&caller.tenant), after, PIECE).await?;
+        let prefix = storage_key::person_grants(&caller.tenant);
+        storage_key::check_cursor(&prefix, after)?;
+        let page = self.ports.list(&prefix, after, PIECE).await?;
         let mut grants = Vec::new();
         for (key, entry) in page.entries {
             let stored: Stored<GrantRecord> = Stored::parse(&key, entry)?;

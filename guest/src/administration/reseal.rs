@@ -158,9 +158,7 @@ fn cursor(tenant: &str, after: Option<&str>) -> Result<(usize, Option<String>)> 
         return Ok((kind, None));
     }
     let prefix = KINDS.get(kind).map(|prefix| prefix(tenant)).ok_or_else(unknown_cursor)?;
-    if !key.starts_with(&prefix) {
-        return Err(unknown_cursor());
-    }
+    storage_key::check_cursor(&prefix, Some(key))?;
     Ok((kind, Some(key.to_owned())))
 }
 

@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use wasmtime::component::Accessor;
 use wasmtime::{Result, Store};
 
-use super::timeouts::FAREWELL;
+use super::timeouts::{CALL, FAREWELL};
 use super::{Instances, State};
 use crate::bindings::FabricAuth;
 
@@ -53,7 +53,7 @@ impl Instance {
         let (jobs, queue) = mpsc::channel(QUEUE);
         let retirement =
             Arc::new(Retirement { retired: AtomicBool::new(false), calls: AtomicU64::new(0), notice: Notify::new() });
-        tokio::spawn(own(store, guest, queue, retirement.clone()));
+        instances.spawn(own(store, guest, queue, retirement.clone()));
         Ok(Self { jobs, retirement })
     }
 
@@ -98,25 +98,26 @@ async fn serve(
     retirement: &Retirement,
 ) {
     let mut calls = FuturesUnordered::new();
-    loop {
+    let patience = loop {
         tokio::select! {
             biased;
-            () = retirement.notice.notified() => break,
+            () = retirement.notice.notified() => break FAREWELL,
             Some(going) = calls.next(), if !calls.is_empty() => {
                 accessor.with(|mut access| access.get().rested());
                 if let Err(error) = going {
                     tracing::error!(%error, "a call into the component trapped");
-                    break;
+                    break FAREWELL;
                 }
             }
             job = queue.recv() => match job {
                 Some(job) => calls.push(job(accessor, guest)),
-                None => break,
+                // Nobody can reach it any more: the host ends, or has another instance in its place.
+                None => break CALL,
             },
         }
-    }
+    };
     retirement.retired.store(true, Ordering::Release);
     queue.close();
     // Jobs that are still queued are dropped with it, which their callers notice. Calls that are at work may end.
-    let _ = timeout(FAREWELL, async { while calls.next().await.is_some() {} }).await;
+    let _ = timeout(patience, async { while calls.next().await.is_some() {} }).await;
 }

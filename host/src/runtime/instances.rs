@@ -141,12 +141,16 @@ impl Instances {
         }
     }
 
-    /// Waits for every renewal and every write that has begun. Nothing may be called after it.
+    /// Runs something that belongs to this host and must have ended before the host has.
+    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(task);
+    }
+
+    /// Waits for every call, renewal and write that has begun. Nothing may be called after it.
     pub(crate) async fn finish(&self) {
         for slot in &self.long_lived {
-            if let Some(instance) = slot.lock().await.take() {
-                instance.retire();
-            }
+            // Without a handle an instance ends when its calls have.
+            drop(slot.lock().await.take());
         }
         self.tasks.close();
         self.tasks.wait().await;
