@@ -33,6 +33,23 @@ pub struct PreparedGrant {
     lineage: String,
 }
 
+/// What a sign-in came to: who, on what terms, and what Databricks gave.
+#[derive(Clone, Copy)]
+pub struct SignedIn<'a> {
+    /// The Prophecy user.
+    pub caller: &'a Caller,
+    /// What was asked for.
+    pub pending: &'a SignInRecord,
+    /// Through which app connection.
+    pub app: &'a AppConnection,
+    /// The tokens.
+    pub reply: &'a TokenReply,
+    /// Who the workspace says it is.
+    pub me: &'a Me,
+    /// Time since the tokens were asked for.
+    pub elapsed: Duration,
+}
+
 /// The tokens of one generation, sealed.
 pub struct SealedTokens {
     /// The access token.
@@ -111,21 +128,15 @@ impl<P: Ports> Core<P> {
     }
 
     /// Stores what a sign-in gave, as a new lineage, unless the person is somebody else than before.
-    #[expect(clippy::too_many_arguments, reason = "each is one fact of the sign-in, and they meet only here")]
     pub(crate) async fn store_new_grant(
         &self,
-        caller: &Caller,
-        pending: &SignInRecord,
-        app: &AppConnection,
+        signed_in: SignedIn<'_>,
         prepared: PreparedGrant,
-        reply: TokenReply,
-        me: &Me,
-        elapsed: Duration,
     ) -> Result<CompletedSignIn> {
+        let SignedIn { caller, pending, me, .. } = signed_in;
         who_am_i::expect_email(me, caller.email.as_deref())?;
         let key = storage_key::person_grant(&caller.tenant, &pending.issuer, &pending.client_id, &caller.user);
-        let subject = storage_key::digest(&["subject", &caller.tenant, &pending.issuer, &me.id]);
-        let record = new_grant(caller, pending, app, prepared, &reply, me, &key, subject, elapsed)?;
+        let record = new_grant(&signed_in, prepared, &key)?;
         self.replace_grant(caller, &key, &record, me).await?;
         Ok(CompletedSignIn {
             fabric: pending.fabric.clone(),
@@ -192,18 +203,9 @@ impl<P: Ports> Core<P> {
     }
 }
 
-#[expect(clippy::too_many_arguments, reason = "as above")]
-fn new_grant(
-    caller: &Caller,
-    pending: &SignInRecord,
-    app: &AppConnection,
-    prepared: PreparedGrant,
-    reply: &TokenReply,
-    me: &Me,
-    key: &str,
-    subject: String,
-    elapsed: Duration,
-) -> Result<GrantRecord> {
+/// The record of a new grant.
+fn new_grant(signed_in: &SignedIn<'_>, prepared: PreparedGrant, key: &str) -> Result<GrantRecord> {
+    let SignedIn { caller, pending, app, reply, me, elapsed } = *signed_in;
     let PreparedGrant { tokens, identity, lineage } = prepared;
     let writer = tokens.writer.clone();
     let sealed = tokens.seal(&caller.tenant, key, &lineage, 1, &reply.access_token, reply.refresh_token.as_ref())?;
@@ -224,7 +226,7 @@ fn new_grant(
         generation: 1,
         ended: None,
         scopes: granted_scopes(reply, &pending.scopes),
-        subject: Some(subject),
+        subject: Some(storage_key::digest(&["subject", &caller.tenant, &pending.issuer, &me.id])),
         identity: Some(identity),
         access_token: Some(sealed.access_token),
         refresh_token: sealed.refresh_token,

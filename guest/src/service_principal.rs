@@ -14,9 +14,7 @@ use crate::discovery::Workspace;
 use crate::error::Result;
 use crate::grants::granted_scopes;
 use crate::ports::Ports;
-use crate::record::{
-    CoolDown, DiscoveryRecord, FabricRecord, GrantRecord, Record as _, Stored, WRITE_ATTEMPTS, Written, over,
-};
+use crate::record::{DiscoveryRecord, FabricRecord, GrantRecord, Record as _, Stored, WRITE_ATTEMPTS, Written, over};
 use crate::renewal::cooling_down;
 use crate::secret::ClientSecret;
 use crate::storage_key;
@@ -82,43 +80,44 @@ impl<P: Ports> Core<P> {
     ) -> Result<RenewalOutcome> {
         let (client_id, secret) = self.service_principal_secret(tenant, fabric).await?;
         let server = self.discover(&Workspace::from(&fabric.record)).await?;
+        let blank = blank(&fabric.record, &server, &client_id);
         let sent_at = self.ports.monotonic();
-        match self.client_credentials(&fabric.record, &server, &client_id, &secret).await {
-            Ok(reply) => {
-                let elapsed = self.ports.monotonic().saturating_sub(sent_at);
-                self.store_token(tenant, fabric, key, before, (&server, &client_id), &reply, elapsed).await
-            }
+        let asked = self.client_credentials(&fabric.record, &server, &client_id, &secret).await;
+        let elapsed = self.ports.monotonic().saturating_sub(sent_at);
+        match asked {
+            Ok(reply) => self.store_token(tenant, key, before, blank, &reply, elapsed).await,
             Err(error) => {
-                self.store_pause(fabric, key, before, (&server, &client_id), &error).await;
+                self.store_pause(key, before, blank, &error, elapsed).await;
                 Err(error)
             }
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "each is one fact of the reply, and they meet only here")]
+    /// Stores a token over whatever is there.
     async fn store_token(
         &self,
         tenant: &str,
-        fabric: &Stored<FabricRecord>,
         key: &str,
         mut before: Option<Stored<GrantRecord>>,
-        issued_by_and_to: (&DiscoveryRecord, &str),
+        blank: GrantRecord,
         reply: &TokenReply,
         elapsed: Duration,
     ) -> Result<RenewalOutcome> {
-        let lineage = &fabric.record.lineage;
         for _ in 0..WRITE_ATTEMPTS {
+            let lineage = &blank.lineage;
             let generation = generation_of(before.as_ref(), lineage).saturating_add(1);
             let tokens = self.prepare_tokens().await?;
             let writer = tokens.writer.clone();
             let sealed = tokens.seal(tenant, key, lineage, generation, &reply.access_token, None)?;
-            let mut record = empty(&fabric.record, issued_by_and_to.0, issued_by_and_to.1);
-            record.generation = generation;
-            record.scopes = granted_scopes(reply, &scopes_of(&fabric.record));
-            record.access_token = Some(sealed.access_token);
-            record.life = reply.lifetime;
-            record.remaining = reply.lifetime.saturating_sub(elapsed);
-            record.writer = writer;
+            let record = GrantRecord {
+                generation,
+                scopes: granted_scopes(reply, &blank.scopes),
+                access_token: Some(sealed.access_token),
+                life: reply.lifetime,
+                remaining: reply.lifetime.saturating_sub(elapsed),
+                writer,
+                ..blank.clone()
+            };
             match self.write(key, &record, None, over(before.as_ref())).await? {
                 Written::Done(_) => return Ok(RenewalOutcome::Renewed),
                 Written::Lost(now) => before = now,
@@ -130,17 +129,14 @@ impl<P: Ports> Core<P> {
     /// Keeps failures from becoming a storm. A token that is still in hand stays.
     async fn store_pause(
         &self,
-        fabric: &Stored<FabricRecord>,
         key: &str,
         before: Option<Stored<GrantRecord>>,
-        issued_by_and_to: (&DiscoveryRecord, &str),
+        blank: GrantRecord,
         error: &Error,
+        elapsed: Duration,
     ) {
-        let kept = before.as_ref().filter(|before| before.record.lineage == fabric.record.lineage);
-        let mut record = kept.map_or_else(
-            || empty(&fabric.record, issued_by_and_to.0, issued_by_and_to.1),
-            |kept| kept.counted_down(Duration::ZERO),
-        );
+        let kept = before.as_ref().filter(|before| before.record.lineage == blank.lineage);
+        let mut record = kept.map_or(blank, |kept| kept.counted_down(elapsed));
         record.cool_down = Some(self.pause(record.cool_down.as_ref(), retry_after(error)));
         record.writer = self.random_name();
         // If this cannot be stored the next caller asks again; nothing else is lost.
@@ -148,8 +144,8 @@ impl<P: Ports> Core<P> {
     }
 }
 
-/// A record without a token, for the fabric's present credentials.
-fn empty(fabric: &FabricRecord, server: &DiscoveryRecord, client_id: &str) -> GrantRecord {
+/// A record without a token, for the fabric's present credentials; its scopes are those that will be asked for.
+fn blank(fabric: &FabricRecord, server: &DiscoveryRecord, client_id: &str) -> GrantRecord {
     GrantRecord {
         version: GrantRecord::VERSION,
         workspace: fabric.workspace.clone(),
@@ -160,7 +156,7 @@ fn empty(fabric: &FabricRecord, server: &DiscoveryRecord, client_id: &str) -> Gr
         lineage: fabric.lineage.clone(),
         generation: 0,
         ended: None,
-        scopes: Vec::new(),
+        scopes: scopes_of(fabric),
         subject: None,
         identity: None,
         access_token: None,
@@ -169,7 +165,7 @@ fn empty(fabric: &FabricRecord, server: &DiscoveryRecord, client_id: &str) -> Gr
         remaining: Duration::ZERO,
         session_remaining: Duration::ZERO,
         claim: None,
-        cool_down: None::<CoolDown>,
+        cool_down: None,
         writer: String::new(),
         unknown: serde_json::Map::new(),
     }

@@ -20,6 +20,7 @@ use crate::contract::{Caller, Error, Retry, SignInReason};
 use crate::core::{Core, event, outcome};
 use crate::discovery::Workspace;
 use crate::error::{Result, nanoseconds};
+use crate::grants::SignedIn;
 use crate::permissions;
 use crate::pkce;
 use crate::ports::Ports;
@@ -217,7 +218,8 @@ impl<P: Ports> Core<P> {
             .map_err(|failure| failure.of_person())?;
         let me = self.who_am_i(&record.workspace, record.workspace_id.as_deref(), &reply.access_token).await?;
         let elapsed = self.ports.monotonic().saturating_sub(sent_at);
-        self.store_new_grant(caller, record, &app, prepared, reply, &me, elapsed).await
+        let signed_in = SignedIn { caller, pending: record, app: &app, reply: &reply, me: &me, elapsed };
+        self.store_new_grant(signed_in, prepared).await
     }
 
     fn random_text(&self) -> String {

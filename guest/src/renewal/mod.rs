@@ -6,6 +6,9 @@
 //! Whoever finds a claim of somebody else waits for its result, and takes over only when the claim has stood longer
 //! than its owner can possibly still be at work, and nobody has a usable token to lose.
 
+mod settling;
+mod standing;
+
 use std::time::Duration;
 
 use crate::contract::journal::Action;
@@ -14,53 +17,19 @@ use crate::contract::{Error, TokenReference};
 use crate::core::{Core, event_of_host, outcome};
 use crate::discovery::Workspace;
 use crate::error::Result;
-use crate::exchange::TOKEN_DEADLINE;
 use crate::grants::{PreparedTokens, granted_scopes};
 use crate::ports::Ports;
-use crate::record::{Claim, CoolDown, Ended, GrantRecord, Stored, WRITE_ATTEMPTS, Written};
+use crate::record::{Claim, CoolDown, GrantRecord, Stored, Written};
 use crate::secret::{ClientSecret, RefreshToken};
 use crate::storage_key::{self, GrantKey};
-use crate::token_call::{EffectOnRefresh, TokenCallFailure};
 use crate::token_failure::GrantType;
 use crate::token_reply::TokenReply;
 use crate::token_request::{self, Client};
+use standing::{Standing, standing};
 
 /// From the claim's put to the request there are one read and no other wait. A host that took longer was frozen; it
 /// must not send, since its claim may soon be taken over.
 const UNTIL_SENT: Duration = Duration::from_secs(5);
-
-/// New tokens are held and their put is tried again this long when the store fails just then.
-const WRITE_BUDGET: Duration = Duration::from_secs(10);
-
-/// What clocks of one machine may be apart over such a time, and then some.
-const SLACK: Duration = Duration::from_secs(5);
-
-/// A claim that has stood this long belongs to nobody who is still at work.
-const TAKEOVER: Duration =
-    Duration::from_secs(UNTIL_SENT.as_secs() + TOKEN_DEADLINE.as_secs() + WRITE_BUDGET.as_secs() + SLACK.as_secs());
-
-/// A renewal whose outcome is not known is tried once more, then the person is asked: the refresh token may be spent.
-const MOST_ATTEMPTS: u32 = 2;
-
-/// After a failure the pause doubles from a second up to this, as the official clients pause.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-
-/// What a grant's record calls for.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
-    /// Nothing: there will be no more tokens.
-    Ended,
-    /// Nothing yet.
-    Fresh,
-    /// Waiting: a renewal is under way elsewhere.
-    Claimed,
-    /// Waiting: the last one failed.
-    CoolingDown(Duration),
-    /// A renewal; which attempt at this generation it is.
-    Due(u32),
-    /// Giving up: too many renewals were interrupted.
-    Exhausted,
-}
 
 /// What a renewal has in hand before it claims.
 struct Prepared {
@@ -224,116 +193,6 @@ impl<P: Ports> Core<P> {
             ..claimed.record.clone()
         })
     }
-
-    /// Stores new tokens. Holds on to them for the write budget, whatever the store does meanwhile.
-    async fn store_success(
-        &self,
-        tenant: &str,
-        claimed: &Stored<GrantRecord>,
-        next: GrantRecord,
-    ) -> Result<RenewalOutcome> {
-        let began = self.ports.monotonic();
-        let mut next = next;
-        let mut precondition = claimed.precondition();
-        loop {
-            match self.write(&claimed.key, &next, None, precondition).await {
-                Ok(Written::Done(_)) => return Ok(RenewalOutcome::Renewed),
-                Ok(Written::Lost(Some(now))) if now.record.writer == next.writer => return Ok(RenewalOutcome::Renewed),
-                Ok(Written::Lost(Some(now))) if may_follow(&next, &now.record) => {
-                    // Resealed or found failed meanwhile. Late success beats a failure of its own generation.
-                    next.identity.clone_from(&now.record.identity);
-                    precondition = now.precondition();
-                }
-                Ok(Written::Lost(_)) => return Ok(self.drop_late_reply(tenant, &next).await),
-                Err(error) if self.ports.monotonic().saturating_sub(began) >= WRITE_BUDGET => return Err(error),
-                Err(_) => self.ports.wait(Duration::from_millis(100)).await,
-            }
-        }
-    }
-
-    /// Drops tokens of a lineage that is gone, and says so.
-    async fn drop_late_reply(&self, tenant: &str, next: &GrantRecord) -> RenewalOutcome {
-        self.journal(event_of_host(tenant, Action::LateReplyDropped, Some(next.reference()))).await;
-        RenewalOutcome::Ended
-    }
-
-    /// Records a failure by what it says about the refresh token.
-    async fn store_failure(
-        &self,
-        claimed: &Stored<GrantRecord>,
-        failure: TokenCallFailure,
-        sent_at: Duration,
-    ) -> Result<RenewalOutcome> {
-        let effect = failure.effect_on_refresh();
-        let error = failure.of_person();
-        let pause = match effect {
-            // The claim stays, so that the next attempt waits until it may be taken over.
-            EffectOnRefresh::Unknown => return Err(error),
-            EffectOnRefresh::Dead => None,
-            EffectOnRefresh::Untouched { retry_after } => {
-                Some(self.pause(claimed.record.cool_down.as_ref(), retry_after))
-            }
-        };
-        let since_claim = self.ports.monotonic().saturating_sub(sent_at);
-        let ended = pause.is_none();
-        // If this cannot be written, the claim stands until it may be taken over. Nothing is spent either way.
-        let _ = self.settle(claimed, since_claim, pause).await;
-        if ended { Ok(RenewalOutcome::Ended) } else { Err(error) }
-    }
-
-    /// Takes the claim back: with a pause, or as ended where there is none. Only while the claim is ours; a reseal in
-    /// between does not matter.
-    async fn settle(
-        &self,
-        claimed: &Stored<GrantRecord>,
-        since_claim: Duration,
-        pause: Option<CoolDown>,
-    ) -> Result<()> {
-        let mut now = claimed.clone();
-        let mut passed = since_claim;
-        for _ in 0..WRITE_ATTEMPTS {
-            let mut record = now.counted_down(passed);
-            record.claim = None;
-            record.cool_down.clone_from(&pause);
-            record.writer = self.random_name();
-            if pause.is_none() {
-                record.ended = Some(Ended::SessionEnded);
-                record.refresh_token = None;
-            }
-            match self.write(&now.key, &record, None, now.precondition()).await? {
-                Written::Lost(Some(changed)) if is_ours(claimed, &changed) => now = changed,
-                _ => return Ok(()),
-            }
-            passed = Duration::ZERO;
-        }
-        Ok(())
-    }
-
-    /// Ends a grant whose renewal was interrupted too often.
-    async fn give_up(&self, tenant: &str, stored: &Stored<GrantRecord>, read_at: Duration) -> Result<RenewalOutcome> {
-        let mut record = stored.counted_down(self.ports.monotonic().saturating_sub(read_at));
-        record.claim = None;
-        record.ended = Some(Ended::OutcomeUnknown);
-        record.refresh_token = None;
-        record.writer = self.random_name();
-        if let Written::Done(_) = self.write(&stored.key, &record, None, stored.precondition()).await? {
-            let error: Result<()> = Err(Error::sign_in(Ended::OutcomeUnknown.into()));
-            let mut entry = event_of_host(tenant, Action::Renewal, Some(record.reference()));
-            entry.outcome = outcome(&error);
-            self.journal(entry).await;
-        }
-        Ok(RenewalOutcome::Ended)
-    }
-
-    /// The pause after a failure: doubling, never below what the server asks for, spread by up to a half so that many
-    /// grants do not come back together.
-    pub(crate) fn pause(&self, before: Option<&CoolDown>, retry_after: Option<Duration>) -> CoolDown {
-        let failures = before.map_or(0, |pause| pause.failures).saturating_add(1);
-        let doubled = Duration::from_secs(1_u64 << failures.saturating_sub(1).min(6)).min(LONGEST_PAUSE);
-        let [random] = self.random::<1>();
-        let spread = (doubled / 2).mul_f64(f64::from(random) / 255.0);
-        CoolDown { remaining: doubled.max(retry_after.unwrap_or_default()).saturating_add(spread), failures }
-    }
 }
 
 /// What remains of the two lives of a new generation.
@@ -347,44 +206,6 @@ impl NextLife {
         let session = if reply.refresh_token.is_some() { session } else { claimed.session_remaining() };
         Self { remaining: reply.lifetime.saturating_sub(elapsed), session_remaining: session.saturating_sub(elapsed) }
     }
-}
-
-/// What a record calls for.
-pub(crate) fn standing(stored: &Stored<GrantRecord>) -> Standing {
-    let record = &stored.record;
-    if record.ended.is_some() || record.refresh_token.is_none() {
-        return Standing::Ended;
-    }
-    if !stored.until_window().is_zero() {
-        return Standing::Fresh;
-    }
-    if let Some(claim) = &record.claim {
-        // While the old token serves, a second attempt could only do harm.
-        let may_take_over = stored.unchanged_for >= TAKEOVER && stored.usable_for().is_zero();
-        return match may_take_over {
-            false => Standing::Claimed,
-            true if claim.attempt >= MOST_ATTEMPTS => Standing::Exhausted,
-            true => Standing::Due(claim.attempt.saturating_add(1)),
-        };
-    }
-    match stored.cool_down() {
-        Some(left) => Standing::CoolingDown(left),
-        None => Standing::Due(1),
-    }
-}
-
-/// Whether new tokens may be stored over a record that has changed since the claim: only over the same lineage, still
-/// at the generation before, and not over a sign-out.
-fn may_follow(next: &GrantRecord, now: &GrantRecord) -> bool {
-    now.lineage == next.lineage
-        && now.generation.checked_add(1) == Some(next.generation)
-        && now.ended != Some(Ended::SignedOut)
-}
-
-/// Whether a record still carries the claim that was made.
-fn is_ours(claimed: &Stored<GrantRecord>, now: &Stored<GrantRecord>) -> bool {
-    let id = |stored: &Stored<GrantRecord>| stored.record.claim.as_ref().map(|claim| claim.id.clone());
-    id(claimed).is_some() && id(claimed) == id(now)
 }
 
 /// The answer while pausing.
