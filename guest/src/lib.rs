@@ -22,6 +22,7 @@ pub mod callback;
 #[cfg(target_family = "wasm")]
 mod component;
 pub mod contract;
+pub mod cool_down;
 pub mod core;
 pub mod databricks_zone;
 pub mod discovery;

@@ -9,13 +9,13 @@ use std::time::Duration;
 use crate::contract::Error;
 use crate::contract::journal::Action;
 use crate::contract::maintenance::RenewalOutcome;
+use crate::cool_down::still_failing;
 use crate::core::{Core, event_of_host, outcome};
 use crate::discovery::Workspace;
 use crate::error::Result;
 use crate::grants::granted_scopes;
 use crate::ports::Ports;
 use crate::record::{DiscoveryRecord, FabricRecord, GrantRecord, Record as _, Stored, WRITE_ATTEMPTS, Written, over};
-use crate::renewal::cooling_down;
 use crate::secret::ClientSecret;
 use crate::storage_key;
 use crate::token_failure::GrantType;
@@ -42,8 +42,8 @@ impl<P: Ports> Core<P> {
             if !before.until_window().is_zero() {
                 return Ok(RenewalOutcome::Fresh);
             }
-            if let Some(left) = before.cool_down() {
-                return Err(cooling_down(left));
+            if let Some((left, pause)) = before.cool_down() {
+                return Err(still_failing(left, &pause.cause));
             }
         }
         let result = self.obtain_and_store(tenant, &fabric, key, before).await;
@@ -137,7 +137,7 @@ impl<P: Ports> Core<P> {
     ) {
         let kept = before.as_ref().filter(|before| before.record.lineage == blank.lineage);
         let mut record = kept.map_or(blank, |kept| kept.counted_down(elapsed));
-        record.cool_down = Some(self.pause(record.cool_down.as_ref(), retry_after(error)));
+        record.cool_down = Some(self.pause(record.cool_down.as_ref(), retry_after(error), error));
         record.writer = self.random_name();
         // If this cannot be stored the next caller asks again; nothing else is lost.
         let _ = self.write(key, &record, None, over(before.as_ref())).await;

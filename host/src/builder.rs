@@ -11,7 +11,7 @@ use crate::egress::{EgressSettings, HttpClient, TlsSettingsError};
 use crate::fabric_auth::FabricAuth;
 use crate::journal::Journal;
 use crate::keys::MasterKeys;
-use crate::runtime::{Artifact, ArtifactError, CompileCache, Instances, Parts};
+use crate::runtime::{Artifact, ArtifactError, CompileCache, Instances, MOST_INSTANCES, Parts};
 use crate::storage::{Observed, Storage};
 
 /// Collects the parts of a host. Storage, keys and journal must be given; everything else has a default.
@@ -24,6 +24,7 @@ pub struct Builder {
     egress: EgressSettings,
     artifact: Artifact,
     compile_cache: Option<CompileCache>,
+    most_instances: u32,
 }
 
 /// Why a host could not be put together.
@@ -52,6 +53,7 @@ impl Builder {
             egress: EgressSettings::default(),
             artifact: Artifact::embedded(),
             compile_cache: None,
+            most_instances: MOST_INSTANCES,
         }
     }
 
@@ -111,12 +113,20 @@ impl Builder {
         self
     }
 
+    /// Makes room for this many instances at once, renewals included; at least 4. Default: 256. Room costs time at the
+    /// start, so a program that makes one call and ends asks for little.
+    #[must_use]
+    pub fn most_instances(mut self, most_instances: u32) -> Self {
+        self.most_instances = most_instances;
+        self
+    }
+
     /// Builds the host. Compiling the component takes the time of a blocking task.
     ///
     /// # Errors
     /// [`BuildError`].
     pub async fn build(self) -> Result<FabricAuth, BuildError> {
-        let Self { mut deployment, storage, keys, journal, clock, egress, artifact, compile_cache } = self;
+        let Self { mut deployment, storage, keys, journal, clock, egress, artifact, compile_cache, most_instances } = self;
         deployment.description.allow_loopback_http = egress.allow_loopback_http;
         deployment.description.workspace_suffixes =
             egress.workspace_suffixes.iter().map(|suffix| suffix.as_str().to_owned()).collect();
@@ -129,7 +139,7 @@ impl Builder {
             clock,
             egress: client,
         };
-        let compiling = tokio::task::spawn_blocking(move || artifact.program(compile_cache.as_ref()));
+        let compiling = tokio::task::spawn_blocking(move || artifact.program(compile_cache.as_ref(), most_instances));
         let program = compiling
             .await
             .unwrap_or_else(|panic| Err(ArtifactError::NotOfTheWorld(format!("compiling it failed: {panic}"))))?;

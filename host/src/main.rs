@@ -1,13 +1,8 @@
 //! The command line of fabric-auth.
 
+mod cli;
 mod demo;
 
 fn main() -> std::process::ExitCode {
-    {
-        let runtime = tokio::runtime::Runtime::new();
-        match runtime {
-            Ok(runtime) => runtime.block_on(demo::run(false)),
-            Err(_) => std::process::ExitCode::FAILURE,
-        }
-    }
+    cli::main()
 }

@@ -10,11 +10,13 @@ use fabric_auth::contract::{Activity, Caller, Error, TokenDescription};
 use fabric_auth::database::Database;
 use fabric_auth::egress::EgressSettings;
 use fabric_auth::keys::{KeyRing, MasterKeys};
-use fabric_auth::{Artifact, CompileCache, Deployment, FabricAuth};
+use fabric_auth::storage::Storage;
+use fabric_auth::{Artifact, Builder, CompileCache, Deployment, FabricAuth};
 use secrecy::{ExposeSecret as _, SecretString};
 use simulated_workspace::{App, Books, ServicePrincipal, Settings, SimulatedWorkspace};
 use tempfile::TempDir;
 use tokio::sync::Mutex;
+use tracing_subscriber::filter::LevelFilter;
 use zeroize::Zeroizing;
 
 use crate::settings::{DEV, app_settings, fabric_settings, with_principal};
@@ -84,6 +86,7 @@ impl World {
 
     /// A world in which nothing has been administered yet.
     pub async fn bare(setup: Setup) -> Self {
+        show_warnings();
         let workspace = SimulatedWorkspace::start(setup.workspace).await.expect("a workspace");
         workspace.register_app(setup.app.clone());
         let principal = ServicePrincipal::new("jobs");
@@ -93,7 +96,8 @@ impl World {
         let shared = Arc::new(clock.clone());
         let database = Database::open(folder.path().join("fabric-auth.db"), shared.clone()).await.expect("a database");
         let keys = KeyRing::create(folder.path().join("keyring.json"), shared).expect("a key ring");
-        let host = host(setup.deployment, &database, Arc::new(keys.clone()), &clock).await;
+        let builder = FabricAuth::builder(setup.deployment).database(&database).keys(Arc::new(keys.clone()));
+        let host = build(builder, &clock).await;
         Self { workspace, app: setup.app, principal, host, database, keys, clock, folder }
     }
 
@@ -104,7 +108,23 @@ impl World {
 
     /// Another host on the same database with other master keys.
     pub async fn host_with_keys(&self, keys: Arc<dyn MasterKeys>) -> FabricAuth {
-        host(Deployment::self_hosted("4.2.1", BASE_URL), &self.database, keys, &self.clock).await
+        self.host_of(Arc::new(self.database.storage()), keys).await
+    }
+
+    /// Another host on another view of the same records.
+    pub async fn host_on(&self, storage: Arc<dyn Storage>) -> FabricAuth {
+        self.host_of(storage, Arc::new(self.keys.clone())).await
+    }
+
+    async fn host_of(&self, storage: Arc<dyn Storage>, keys: Arc<dyn MasterKeys>) -> FabricAuth {
+        let builder = FabricAuth::builder(Deployment::self_hosted("4.2.1", BASE_URL)).database(&self.database);
+        build(builder.storage(storage).keys(keys), &self.clock).await
+    }
+
+    /// Ends the world, and waits until its host has let go of everything. For tests that go through many worlds: a
+    /// process can hold the stacks of a few hosts only.
+    pub async fn end(self) {
+        self.host.finish().await;
     }
 
     /// Lets time pass for workspace and host alike.
@@ -151,14 +171,16 @@ impl World {
 
     /// Registers the app with Prophecy.
     pub async fn set_app_connection(&self) {
-        let set = self.host.set_app_connection(&cluster_admin(), app_settings(&self.app), self.app_secret().as_ref());
+        let (admin, secret) = (cluster_admin(), self.app_secret());
+        let set = self.host.set_app_connection(&admin, app_settings(&self.app), secret.as_ref());
         set.await.expect("an app connection");
     }
 
     /// Creates the fabric [`DEV`].
     pub async fn put_dev_fabric(&self) {
         let settings = with_principal(fabric_settings(DEV, self.workspace.url()), &self.principal);
-        let put = self.host.put_fabric(&team_admin(), settings, Some(&self.principal_secret()), None);
+        let (admin, secret) = (team_admin(), self.principal_secret());
+        let put = self.host.put_fabric(&admin, settings, Some(&secret), None);
         put.await.expect("a fabric");
     }
 
@@ -203,18 +225,11 @@ fn query_of(url: &str) -> SecretString {
     url.split_once('?').expect("a URL with a query").1.into()
 }
 
-async fn host(
-    deployment: Deployment,
-    database: &Database,
-    keys: Arc<dyn MasterKeys>,
-    clock: &MovableClock,
-) -> FabricAuth {
+async fn build(builder: Builder, clock: &MovableClock) -> FabricAuth {
     // Hosts that are built at the same time would each compile the component.
     static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
     let _turn = ONE_AT_A_TIME.lock().await;
-    FabricAuth::builder(deployment)
-        .database(database)
-        .keys(keys)
+    builder
         .clock(Arc::new(clock.clone()))
         .egress(EgressSettings { allow_loopback_http: true, ..EgressSettings::default() })
         .component(Artifact::embedded())
@@ -228,4 +243,10 @@ async fn host(
 fn cache_folder() -> PathBuf {
     let program = std::env::current_exe().expect("the test program has a path");
     program.with_file_name("component-cache")
+}
+
+/// Lets a test that fails show what the host had to say.
+fn show_warnings() {
+    // The first test of the process has set it already.
+    let _ = tracing_subscriber::fmt().with_test_writer().with_max_level(LevelFilter::WARN).try_init();
 }

@@ -4,6 +4,50 @@
 //! as such.
 
 #[cfg(test)]
+mod advisories;
+#[cfg(test)]
+mod app_connections;
+#[cfg(test)]
+mod bad_input;
+#[cfg(test)]
+mod callbacks;
+#[cfg(test)]
 mod component_surface;
 #[cfg(test)]
+mod connection_test;
+#[cfg(test)]
+mod example;
+#[cfg(test)]
+mod fabrics;
+#[cfg(test)]
+mod grants;
+#[cfg(test)]
+mod hosts;
+#[cfg(test)]
+mod instances;
+#[cfg(test)]
+mod permissions;
+#[cfg(test)]
+mod prophecy_version;
+#[cfg(test)]
+mod rejection;
+#[cfg(test)]
+mod renewal;
+#[cfg(test)]
+mod renewal_failures;
+#[cfg(test)]
+mod saas;
+#[cfg(test)]
+mod sealing;
+#[cfg(test)]
+mod service_principal;
+#[cfg(test)]
 mod sign_in;
+#[cfg(test)]
+mod sign_in_status;
+#[cfg(test)]
+mod sign_out;
+#[cfg(test)]
+mod store_failures;
+#[cfg(test)]
+mod support;

@@ -86,6 +86,23 @@ pub struct CoolDown {
     pub remaining: Duration,
     /// How many failures in a row led to it.
     pub failures: u32,
+    /// What the last of them was, so that whoever asks meanwhile is told the same.
+    pub cause: Cause,
+}
+
+/// A failure, as it can be told again. All of it is fit to be shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cause {
+    /// Name of the error's case.
+    pub case: String,
+    /// Its text.
+    pub message: String,
+    /// Code and status, where the case has them.
+    #[serde(default)]
+    pub code: String,
+    /// See `code`.
+    #[serde(default)]
+    pub status: u16,
 }
 
 /// Why a grant gives no more tokens.
@@ -152,10 +169,11 @@ impl Stored<GrantRecord> {
         timing::until_window(self.record.remaining.saturating_sub(self.age), self.record.life, &self.key)
     }
 
-    /// What is left of a pause after a failure.
-    pub fn cool_down(&self) -> Option<Duration> {
-        let left = self.record.cool_down.as_ref()?.remaining.saturating_sub(self.age);
-        (!left.is_zero()).then_some(left)
+    /// What is left of a pause after a failure, and what it was.
+    pub fn cool_down(&self) -> Option<(Duration, &CoolDown)> {
+        let pause = self.record.cool_down.as_ref()?;
+        let left = pause.remaining.saturating_sub(self.age);
+        (!left.is_zero()).then_some((left, pause))
     }
 
     /// What is left of the refresh token's assumed life.

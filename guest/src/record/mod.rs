@@ -12,7 +12,7 @@ mod sign_in;
 pub use app_connection::AppConnectionRecord;
 pub use discovery::DiscoveryRecord;
 pub use fabric::FabricRecord;
-pub use grant::{Claim, CoolDown, Ended, GrantRecord, Identity};
+pub use grant::{Cause, Claim, CoolDown, Ended, GrantRecord, Identity};
 pub use sign_in::SignInRecord;
 
 use std::time::Duration;

@@ -14,6 +14,7 @@ use std::time::Duration;
 use crate::contract::journal::Action;
 use crate::contract::maintenance::RenewalOutcome;
 use crate::contract::{Error, TokenReference};
+use crate::cool_down::still_failing;
 use crate::core::{Core, event_of_host, outcome};
 use crate::discovery::Workspace;
 use crate::error::Result;
@@ -61,7 +62,7 @@ impl<P: Ports> Core<P> {
             Standing::Ended => return Ok(RenewalOutcome::Ended),
             Standing::Fresh => return Ok(RenewalOutcome::Fresh),
             Standing::Claimed => return Ok(RenewalOutcome::ClaimedElsewhere),
-            Standing::CoolingDown(left) => return Err(cooling_down(left)),
+            Standing::CoolingDown(left, cause) => return Err(still_failing(left, &cause)),
             Standing::Exhausted => return self.give_up(tenant, &stored, read_at).await,
             Standing::Due(attempt) => attempt,
         };
@@ -206,11 +207,6 @@ impl NextLife {
         let session = if reply.refresh_token.is_some() { session } else { claimed.session_remaining() };
         Self { remaining: reply.lifetime.saturating_sub(elapsed), session_remaining: session.saturating_sub(elapsed) }
     }
-}
-
-/// The answer while pausing.
-pub(crate) fn cooling_down(left: Duration) -> Error {
-    Error::unavailable("The last renewal failed, and the next one is being held back for a moment.", Some(left))
 }
 
 /// The token that a renewal is to bring.

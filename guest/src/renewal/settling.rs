@@ -17,9 +17,6 @@ use crate::token_call::{EffectOnRefresh, TokenCallFailure};
 /// New tokens are held and their put is tried again this long when the store fails just then.
 pub(super) const WRITE_BUDGET: Duration = Duration::from_secs(10);
 
-/// After a failure the pause doubles from a second up to this, as the official clients pause.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-
 impl<P: Ports> Core<P> {
     /// Stores new tokens. Holds on to them for the write budget, whatever the store does meanwhile.
     pub(super) async fn store_success(
@@ -67,7 +64,7 @@ impl<P: Ports> Core<P> {
             EffectOnRefresh::Unknown => return Err(error),
             EffectOnRefresh::Dead => None,
             EffectOnRefresh::Untouched { retry_after } => {
-                Some(self.pause(claimed.record.cool_down.as_ref(), retry_after))
+                Some(self.pause(claimed.record.cool_down.as_ref(), retry_after, &error))
             }
         };
         let since_claim = self.ports.monotonic().saturating_sub(sent_at);
@@ -124,16 +121,6 @@ impl<P: Ports> Core<P> {
             self.journal(entry).await;
         }
         Ok(RenewalOutcome::Ended)
-    }
-
-    /// The pause after a failure: doubling, never below what the server asks for, spread by up to a half so that many
-    /// grants do not come back together.
-    pub(crate) fn pause(&self, before: Option<&CoolDown>, retry_after: Option<Duration>) -> CoolDown {
-        let failures = before.map_or(0, |pause| pause.failures).saturating_add(1);
-        let doubled = Duration::from_secs(1_u64 << failures.saturating_sub(1).min(6)).min(LONGEST_PAUSE);
-        let [random] = self.random::<1>();
-        let spread = (doubled / 2).mul_f64(f64::from(random) / 255.0);
-        CoolDown { remaining: doubled.max(retry_after.unwrap_or_default()).saturating_add(spread), failures }
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::UNTIL_SENT;
 use super::settling::WRITE_BUDGET;
 use crate::exchange::TOKEN_DEADLINE;
-use crate::record::{GrantRecord, Stored};
+use crate::record::{Cause, GrantRecord, Stored};
 
 /// What clocks of one machine may be apart over such a time, and then some.
 const SLACK: Duration = Duration::from_secs(5);
@@ -27,7 +27,7 @@ pub(super) enum Standing {
     /// Waiting: a renewal is under way elsewhere.
     Claimed,
     /// Waiting: the last one failed.
-    CoolingDown(Duration),
+    CoolingDown(Duration, Cause),
     /// A renewal; which attempt at this generation it is.
     Due(u32),
     /// Giving up: too many renewals were interrupted.
@@ -53,7 +53,7 @@ pub(super) fn standing(stored: &Stored<GrantRecord>) -> Standing {
         };
     }
     match stored.cool_down() {
-        Some(left) => Standing::CoolingDown(left),
+        Some((left, pause)) => Standing::CoolingDown(left, pause.cause.clone()),
         None => Standing::Due(1),
     }
 }
@@ -127,9 +127,11 @@ pub(super) mod tests {
     #[test]
     fn a_pause_holds_a_renewal_back_and_passes_with_the_records_age() {
         let mut paused = grant(Duration::ZERO, None);
-        paused.record.cool_down = Some(CoolDown { remaining: Duration::from_secs(8), failures: 3 });
+        let cause = Cause { case: "throttled".into(), message: "x".into(), code: String::new(), status: 0 };
+        paused.record.cool_down =
+            Some(CoolDown { remaining: Duration::from_secs(8), failures: 3, cause: cause.clone() });
         paused.age = Duration::from_secs(5);
-        assert_eq!(standing(&paused), Standing::CoolingDown(Duration::from_secs(3)));
+        assert_eq!(standing(&paused), Standing::CoolingDown(Duration::from_secs(3), cause));
         paused.age = Duration::from_secs(8);
         assert_eq!(standing(&paused), Standing::Due(1));
     }

@@ -109,7 +109,7 @@ impl Artifact {
     /// # Errors
     /// [`ArtifactError::NotOfTheWorld`] when it is no component at all.
     pub fn surface(&self) -> Result<(Vec<String>, Vec<String>), ArtifactError> {
-        let engine = engine::engine().map_err(not_of_the_world)?;
+        let engine = engine::engine(1).map_err(not_of_the_world)?;
         let component = Component::new(&engine, &self.bytes).map_err(not_of_the_world)?;
         let kind = component.component_type();
         let imports = kind.imports(&engine).map(|(name, _)| name.to_owned()).collect();
@@ -121,14 +121,14 @@ impl Artifact {
     ///
     /// # Errors
     /// [`ArtifactError::NotOfTheWorld`].
-    pub(crate) fn program(&self, cache: Option<&CompileCache>) -> Result<Program, ArtifactError> {
-        let engine = engine::engine().map_err(not_of_the_world)?;
+    pub(crate) fn program(&self, cache: Option<&CompileCache>, most_instances: u32) -> Result<Program, ArtifactError> {
+        let engine = engine::engine(most_instances).map_err(not_of_the_world)?;
         engine::tick(&engine);
         let component = match cache {
             Some(cache) => self.compile_or_load(&engine, cache)?,
             None => Component::new(&engine, &self.bytes).map_err(not_of_the_world)?,
         };
-        Program::link(engine, &component).map_err(not_of_the_world)
+        Program::link(engine, &component, most_instances).map_err(not_of_the_world)
     }
 
     fn from_bytes(bytes: Vec<u8>) -> Self {

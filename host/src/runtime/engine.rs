@@ -10,30 +10,41 @@ use super::timeouts::EPOCH;
 use crate::bindings::FabricAuthPre;
 use crate::imports;
 
-/// Instances that may live at once: the long-lived ones and a renewal for each of many grants.
-pub(super) const MOST_INSTANCES: u32 = 256;
+/// Instances that may live at once where nothing else is said: the long-lived ones and a renewal for each of many
+/// grants.
+pub(crate) const MOST_INSTANCES: u32 = 256;
 
-/// Stacks of asynchronous calls, over all instances.
-const STACKS: u32 = 4_096;
+/// Fewer would not do: a long-lived instance, and the renewals it waits for.
+const FEWEST_INSTANCES: u32 = 4;
+
+/// Stacks for each instance. Calls that wait have left theirs; this many may be computing or inside a host function.
+/// Each is set up when the engine is made, at some microseconds.
+const STACKS_EACH: u32 = 4;
 
 /// The component, compiled and linked, ready to be instantiated.
 pub(crate) struct Program {
     engine: Engine,
     pre: FabricAuthPre<State>,
+    most_instances: u32,
 }
 
 impl Program {
     /// Links a compiled component. Fails when it imports anything that a component of the world may not.
-    pub(crate) fn link(engine: Engine, component: &Component) -> Result<Self> {
+    pub(super) fn link(engine: Engine, component: &Component, most_instances: u32) -> Result<Self> {
         let mut linker = Linker::new(&engine);
         imports::link(&mut linker)?;
         let pre = FabricAuthPre::new(linker.instantiate_pre(component)?)?;
-        Ok(Self { engine, pre })
+        Ok(Self { engine, pre, most_instances })
     }
 
     /// The engine.
     pub(super) fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// How many instances may live at once.
+    pub(super) fn most_instances(&self) -> u32 {
+        self.most_instances
     }
 
     /// The component before instantiation.
@@ -42,15 +53,16 @@ impl Program {
     }
 }
 
-/// An engine as this host configures it.
-pub(super) fn engine() -> Result<Engine> {
+/// An engine as this host configures it, with room for this many instances.
+pub(super) fn engine(most_instances: u32) -> Result<Engine> {
+    let most_instances = most_instances.max(FEWEST_INSTANCES);
     let mut pooling = PoolingAllocationConfig::default();
     pooling
-        .total_component_instances(MOST_INSTANCES)
-        .total_core_instances(MOST_INSTANCES * 8)
-        .total_memories(MOST_INSTANCES * 2)
-        .total_tables(MOST_INSTANCES * 8)
-        .total_stacks(STACKS)
+        .total_component_instances(most_instances)
+        .total_core_instances(most_instances * 8)
+        .total_memories(most_instances * 2)
+        .total_tables(most_instances * 8)
+        .total_stacks(most_instances * STACKS_EACH)
         .max_memory_size(64 * 1024 * 1024);
     let mut config = Config::new();
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pooling)).epoch_interruption(true);

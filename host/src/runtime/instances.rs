@@ -11,7 +11,7 @@ use tokio_util::task::TaskTracker;
 use wasmtime::Engine;
 use wasmtime::component::Accessor;
 
-use super::engine::{MOST_INSTANCES, Program};
+use super::engine::Program;
 use super::instance::{Going, Instance, Job};
 use super::renewals::{Duty, Renewals};
 use super::state::State;
@@ -25,9 +25,6 @@ use crate::egress::HttpClient;
 use crate::journal::Journal;
 use crate::keys::MasterKeys;
 use crate::storage::{Observed, ObservedOutcome, Storage, StorageError};
-
-/// Renewals at once. Each has an instance of its own; beyond this, callers are asked to come back.
-const MOST_RENEWALS: usize = MOST_INSTANCES as usize / 2;
 
 /// What the imports stand on.
 pub(crate) struct Parts {
@@ -59,7 +56,8 @@ pub(crate) type Calling<'a, R> = futures::future::BoxFuture<'a, wasmtime::Result
 impl Instances {
     /// Instances of a program over a host's parts. None is made before it is needed.
     pub(crate) fn new(program: Program, parts: Parts) -> Arc<Self> {
-        let count = thread::available_parallelism().map_or(1, usize::from).min(8);
+        let room = usize::try_from(program.most_instances() / 4).unwrap_or(usize::MAX).max(1);
+        let count = thread::available_parallelism().map_or(1, usize::from).min(8).min(room);
         let Parts { storage, keys, journal, deployment, clock, egress } = parts;
         Arc::new(Self {
             program,
@@ -187,7 +185,8 @@ impl Instances {
     }
 
     fn spawn_renewal(self: &Arc<Self>, grant: String, duty: Duty) {
-        if self.renewals.count() > MOST_RENEWALS {
+        // Each has an instance of its own. Half of them are left to callers, who are asked to come back.
+        if self.renewals.count() > self.most_renewals() {
             duty.fulfil(Err(Error::unavailable("This host is busy with too many renewals. Try again.")));
             return;
         }
@@ -199,6 +198,10 @@ impl Instances {
             };
             duty.fulfil(ending);
         });
+    }
+
+    fn most_renewals(&self) -> usize {
+        usize::try_from(self.program.most_instances() / 2).unwrap_or(usize::MAX).max(1)
     }
 
     async fn renew_in_fresh_instance(self: &Arc<Self>, grant: String) -> Result<RenewalOutcome, Error> {

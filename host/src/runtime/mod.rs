@@ -9,5 +9,6 @@ mod state;
 mod timeouts;
 
 pub use artifact::{Artifact, ArtifactError, CompileCache};
+pub(crate) use engine::MOST_INSTANCES;
 pub(crate) use instances::{Instances, Parts};
 pub(crate) use state::State;

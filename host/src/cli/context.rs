@@ -1,0 +1,170 @@
+//! What a command works with: the configuration, the key ring, and a host that ends as it should.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use fabric_auth::clock::{SharedClock, SystemClock};
+use fabric_auth::config::{Config, FILE_NAME, Mode, PinnedComponent, Storage};
+use fabric_auth::contract::{Caller, deployment};
+use fabric_auth::database::Database;
+use fabric_auth::keys::KeyRing;
+use fabric_auth::{Artifact, ArtifactError, CompileCache, Deployment, FabricAuth};
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::failure::Failure;
+use super::options::Options;
+use super::output::Output;
+
+/// The variable that stands for the configuration key `component.file`, which `--component` sets.
+const COMPONENT_VARIABLE: &str = "FABRIC_AUTH_COMPONENT_FILE";
+
+/// Purpose of the keys that guard the compiled component. Another label would make every machine compile anew.
+const COMPILE_CACHE_LABEL: &str = "compile-cache/1";
+
+/// One command makes one call at a time, which may wait for a renewal or two.
+const MOST_INSTANCES: u32 = 8;
+
+/// What the options of the command line come to.
+pub(super) struct Context {
+    pub(super) output: Output,
+    options: Options,
+    clock: SharedClock,
+}
+
+/// A host that is running, and who calls it.
+pub(super) struct Session {
+    pub(super) host: FabricAuth,
+    pub(super) caller: Caller,
+    pub(super) config: Config,
+}
+
+impl Context {
+    pub(super) fn new(options: Options, output: Output) -> Self {
+        Self { output, options, clock: Arc::new(SystemClock::new()) }
+    }
+
+    pub(super) fn clock(&self) -> SharedClock {
+        self.clock.clone()
+    }
+
+    /// The component that was named in place of the built-in one.
+    pub(super) fn component(&self) -> Option<&Path> {
+        self.options.component.as_deref()
+    }
+
+    /// The configuration. There must be a file: a mistyped folder is not to pass for an empty deployment.
+    pub(super) fn config(&self) -> Result<Config, Failure> {
+        let path = self.options.config.clone().unwrap_or_else(|| PathBuf::from(FILE_NAME));
+        if !path.exists() {
+            return Err(Failure::operator(format!(
+                "There is no configuration file {}. Make one with `fabric-auth init`, or name it with --config.",
+                path.display()
+            )));
+        }
+        let environment =
+            env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        Ok(Config::load(Some(&path), environment.chain(self.component_setting()?))?)
+    }
+
+    /// The key ring of a configuration.
+    pub(super) fn key_ring(&self, config: &Config) -> Result<KeyRing, Failure> {
+        Ok(KeyRing::open(&config.key_ring, self.clock())?)
+    }
+
+    /// Does something with a host, and ends it so that no renewal is lost, even when the command is told to end.
+    pub(super) async fn with_host<T>(
+        &self,
+        work: impl AsyncFnOnce(&Session) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let config = self.config()?;
+        let keys = self.key_ring(&config)?;
+        let Storage::Sqlite(path) = &config.storage else {
+            return Err(Failure::operator("This storage is not known to the command line; use sqlite:PATH."));
+        };
+        // The library would make an empty one, and a mistyped path pass for a deployment without anything in it.
+        if !path.exists() {
+            return Err(Failure::operator(format!(
+                "There is no database file {}. Correct storage.url, or make a deployment with `fabric-auth init`.",
+                path.display()
+            )));
+        }
+        let database = Database::open(path, self.clock()).await?;
+        let session = Session {
+            host: self.host(&config, keys, &database).await?,
+            caller: self.options.caller(&config.deployment.tenant),
+            config,
+        };
+        let result = tokio::select! {
+            result = work(&session) => result,
+            () = told_to_end() => Err(Failure::Interrupted),
+        };
+        session.host.finish().await;
+        database.close().await;
+        result
+    }
+
+    async fn host(&self, config: &Config, keys: KeyRing, database: &Database) -> Result<FabricAuth, Failure> {
+        let cache =
+            CompileCache { folder: config.component.cache.clone(), keys: keys.derive_each(COMPILE_CACHE_LABEL) };
+        let mut builder = FabricAuth::builder(deployment_of(config)?)
+            .database(database)
+            .keys(Arc::new(keys))
+            .clock(self.clock())
+            .egress(config.egress.clone())
+            .most_instances(MOST_INSTANCES)
+            .compile_cache(cache);
+        if let Some(pinned) = &config.component.replacement {
+            builder = builder.component(pinned_component(pinned)?);
+        }
+        Ok(builder.build().await?)
+    }
+
+    /// `--component` as a setting, so that it passes the same checks as one in the file.
+    fn component_setting(&self) -> Result<Option<(String, String)>, Failure> {
+        let Some(file) = self.component() else { return Ok(None) };
+        let absolute = std::path::absolute(file).ok().and_then(|path| path.to_str().map(str::to_owned));
+        let path = absolute.ok_or_else(|| Failure::caller("--component", "The path of the component is not text."))?;
+        Ok(Some((COMPONENT_VARIABLE.to_owned(), path)))
+    }
+}
+
+fn pinned_component(pinned: &PinnedComponent) -> Result<Artifact, ArtifactError> {
+    let digest: String = pinned.sha256.iter().map(|byte| format!("{byte:02x}")).collect();
+    Artifact::from_file(&pinned.file, &digest)
+}
+
+/// The deployment as the component is told of it. What egress adds to it, the builder puts in.
+fn deployment_of(config: &Config) -> Result<Deployment, Failure> {
+    let configured = &config.deployment;
+    Ok(Deployment {
+        description: deployment::Description {
+            prophecy_version: configured.prophecy_version.clone(),
+            mode: match configured.mode {
+                Mode::Saas => deployment::Mode::Saas,
+                Mode::DedicatedSaas => deployment::Mode::DedicatedSaas,
+                Mode::SelfHosted => deployment::Mode::SelfHosted,
+            },
+            base_url: configured.base_url.clone(),
+            redirect_urls: configured.redirect_urls.clone(),
+            default_client_id: configured.default_client_id.clone(),
+            workspace_suffixes: Vec::new(),
+            allow_loopback_http: false,
+        },
+        default_client_secret: configured.default_client_secret()?,
+    })
+}
+
+/// Completes when the process is told to end, by Ctrl-C or by a service manager. From the first call on, neither ends
+/// the process by itself.
+async fn told_to_end() {
+    let mut terminate = match signal(SignalKind::terminate()) {
+        Ok(terminate) => terminate,
+        // Then the system's own handling stays in force.
+        Err(_) => return std::future::pending().await,
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}

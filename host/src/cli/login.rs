@@ -1,0 +1,187 @@
+//! `fabric-auth login`: signs a person in with a browser, and waits on loopback for it to come back.
+//!
+//! JSON: `{"fabric", "databricks_user", "scopes", "renewable"}`; with `--no-browser`, before it and on a line of its
+//! own, `{"authorization_url", "redirect_url", "expires_in"}`. The authorization URL carries `state`: it is for the
+//! browser of the person who typed the command, and for no log.
+
+use std::fmt;
+use std::process::ExitCode;
+use std::thread;
+use std::time::Duration;
+
+use clap::Args;
+use fabric_auth::contract::Error;
+use fabric_auth::contract::databricks_oauth::{CompletedSignIn, PendingSignIn};
+use http::StatusCode;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Serialize;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::callback_page::Page;
+use super::callback_server::{Callback, CallbackServer};
+use super::context::{Context, Session};
+use super::failure::Failure;
+use super::loopback_redirect::LoopbackRedirect;
+use super::output::Output;
+use super::span::Span;
+
+/// How long to wait before telling what usually is wrong.
+const HINT_AFTER: Duration = Duration::from_secs(60);
+
+/// How long starting a browser may take before it is taken to have worked.
+const BROWSER_WITHIN: Duration = Duration::from_secs(5);
+
+#[derive(Args)]
+pub(super) struct Login {
+    /// Name of the fabric
+    fabric: String,
+    /// Print the URL in place of opening a browser; it must be opened on this machine
+    #[arg(long)]
+    no_browser: bool,
+}
+
+#[derive(Serialize)]
+struct BegunView<'a> {
+    authorization_url: &'a str,
+    redirect_url: &'a str,
+    expires_in: Span,
+}
+
+#[derive(Serialize)]
+struct CompletedView {
+    fabric: String,
+    databricks_user: String,
+    scopes: Vec<String>,
+    renewable: bool,
+}
+
+impl Login {
+    pub(super) async fn run(self, context: &Context) -> Result<ExitCode, Failure> {
+        let completed = context.with_host(async |session| self.sign_in(context.output, session).await).await?;
+        context.output.show(&CompletedView::from(completed))?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    async fn sign_in(&self, output: Output, session: &Session) -> Result<CompletedSignIn, Failure> {
+        let redirect = LoopbackRedirect::first_of(&session.config.deployment.redirect_urls)?;
+        let mut server = CallbackServer::bind(&redirect).await?;
+        let begun = session.host.begin_sign_in(&session.caller, &self.fabric, Some(&redirect.url)).await?;
+        let (url, binding, pending) = begun;
+        let begun_at = Instant::now();
+        self.send_to_browser(output, url, &pending).await?;
+        let deadline = begun_at + Duration::from_nanos(pending.expires_in);
+        let (callback, result) = await_callback(output, session, &mut server, &binding, begun_at, deadline).await?;
+        server.end(callback, last_page(&result)).await;
+        Ok(result?)
+    }
+
+    async fn send_to_browser(&self, output: Output, url: SecretString, pending: &PendingSignIn) -> Result<(), Failure> {
+        if !self.no_browser && browser_opens(url.clone()).await {
+            output.note("A browser was opened; sign in there. Ctrl-C ends the wait.");
+            return Ok(());
+        }
+        output.note("Open this URL in a browser on this machine and sign in there. Ctrl-C ends the wait.");
+        output.show(&BegunView {
+            authorization_url: url.expose_secret(),
+            redirect_url: &pending.redirect_url,
+            expires_in: Span::from(pending.expires_in),
+        })
+    }
+}
+
+/// Waits for the callback that completes the sign-in, well or badly. Those that belong to no sign-in of this caller
+/// end nothing: anybody on the machine can send one.
+async fn await_callback(
+    output: Output,
+    session: &Session,
+    server: &mut CallbackServer,
+    binding: &SecretString,
+    begun_at: Instant,
+    deadline: Instant,
+) -> Result<(Callback, Result<CompletedSignIn, Error>), Failure> {
+    let hint = sleep_until(begun_at + HINT_AFTER);
+    tokio::pin!(hint);
+    let mut hinted = false;
+    loop {
+        let callback = tokio::select! {
+            callback = server.next() => callback,
+            () = &mut hint, if !hinted => {
+                hinted = true;
+                output.note(USUAL_CAUSES);
+                continue;
+            }
+            () = sleep_until(deadline) => return Err(too_late()),
+        };
+        match session.host.complete_sign_in(&session.caller, &callback.query, binding).await {
+            Err(error @ Error::NotFound(_)) => {
+                output.note("A callback came that belongs to no sign-in of yours that waits; it was ignored.");
+                callback.refuse(failed(&error));
+            }
+            result => return Ok((callback, result)),
+        }
+    }
+}
+
+/// What is wrong most often when a browser does not come back.
+const USUAL_CAUSES: &str = "\
+Still waiting. If the browser shows an error of Databricks, it usually is one of these:
+  - The redirect URL is not registered with the app connection exactly as `fabric-auth app show` prints it.
+  - The app connection belongs to another Databricks account than the workspace.";
+
+fn too_late() -> Failure {
+    Error::ConsentDenied("Nobody came back from the browser in time, so the sign-in has ended. Begin again.".to_owned())
+        .into()
+}
+
+fn last_page(result: &Result<CompletedSignIn, Error>) -> Page {
+    match result {
+        Ok(completed) => Page {
+            status: StatusCode::OK,
+            title: "Signed in",
+            message: format!(
+                "You are signed in to Databricks as {}. You can close this page.",
+                completed.databricks_user
+            ),
+        },
+        Err(error) => failed(error),
+    }
+}
+
+fn failed(error: &Error) -> Page {
+    Page { status: StatusCode::BAD_REQUEST, title: "Not signed in", message: error.message().to_owned() }
+}
+
+/// Opens the person's browser; whether that worked, as far as can be told. A thread of its own, since a browser may
+/// keep it, and nothing waits for that at the end.
+async fn browser_opens(url: SecretString) -> bool {
+    let (sender, opened) = oneshot::channel();
+    thread::spawn(move || {
+        // Whoever asked may have stopped waiting.
+        let _ = sender.send(webbrowser::open(url.expose_secret()).is_ok());
+    });
+    !matches!(timeout(BROWSER_WITHIN, opened).await, Ok(Ok(false) | Err(_)))
+}
+
+impl fmt::Display for BegunView<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.authorization_url)
+    }
+}
+
+impl From<CompletedSignIn> for CompletedView {
+    fn from(completed: CompletedSignIn) -> Self {
+        let CompletedSignIn { fabric, databricks_user, scopes, renewable } = completed;
+        Self { fabric, databricks_user, scopes, renewable }
+    }
+}
+
+impl fmt::Display for CompletedView {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Signed in to {} as {}.", self.fabric, self.databricks_user)?;
+        if !self.renewable {
+            write!(formatter, " Databricks gave no refresh token: sign in again when the access token ends.")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,183 @@
+//! The command line: the table of its commands, and how each ends.
+//!
+//! Data goes to standard output, everything else to standard error. With `--output json` both are JSON, a document on
+//! each line: data as each command's module documents it, `{"note": …}` for what a person would be told, and an error
+//! as `{"error": {"case", "message", "actor", "field"?, "reason"?, "retry_after"?}}`. Members have the names of the
+//! contract (`wit/`) with underscores, enumerated values are spelled as there, and durations are in seconds.
+//!
+//! | exit code | means |
+//! | --- | --- |
+//! | 0 | done |
+//! | 1 | failed |
+//! | 2 | wrong usage |
+//! | 3 | somebody has to sign in |
+
+mod app;
+mod callback_page;
+mod callback_server;
+mod completions;
+mod context;
+mod fabric;
+mod failure;
+mod init;
+mod inspect;
+mod keys;
+mod login;
+mod logout;
+mod loopback_redirect;
+mod options;
+mod output;
+mod secret_source;
+mod span;
+mod status;
+mod test_connection;
+mod token;
+mod words;
+
+use std::env;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+use self::context::Context;
+use self::failure::Failure;
+use self::options::Options;
+use self::output::{Format, Output};
+use crate::demo;
+
+/// Exit code of wrong usage.
+const WRONG_USAGE: u8 = 2;
+
+/// OAuth for Databricks fabrics: app connections, sign-ins, tokens.
+#[derive(Parser)]
+#[command(name = "fabric-auth", version, propagate_version = true, max_term_width = 100)]
+struct CommandLine {
+    #[command(flatten)]
+    options: Options,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Write a commented configuration, a key ring and an empty database into a folder
+    Init(init::Init),
+    /// Tell the whole story on loopback, each step checked and shown
+    Demo,
+    /// The app connection through which people sign in
+    #[command(subcommand)]
+    App(app::App),
+    /// Fabrics with Databricks as provider
+    #[command(subcommand)]
+    Fabric(fabric::Fabric),
+    /// Sign in to Databricks with a browser
+    Login(login::Login),
+    /// Forget the sign-in to a fabric's workspace
+    Logout(logout::Logout),
+    /// Print an access token
+    Token(token::Token),
+    /// Who is signed in, until when, and what will need attention
+    Status(status::Status),
+    /// Test Connection: discovery, token, who am I, compute
+    Test(test_connection::TestConnection),
+    /// The key ring that guards the stored secrets
+    #[command(subcommand)]
+    Keys(keys::Keys),
+    /// What the component imports and exports, its size and digest
+    Inspect(inspect::Inspect),
+    /// Print a completion script for a shell
+    Completions(completions::Completions),
+}
+
+/// Does what the arguments say.
+pub(crate) fn main() -> ExitCode {
+    let CommandLine { options, command } = match CommandLine::try_parse() {
+        Ok(command_line) => command_line,
+        Err(error) => return not_understood(&error),
+    };
+    begin_logging();
+    let output = Output::new(options.output);
+    // One thread is enough for one command, and there at once.
+    let result = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(command.run(&Context::new(options, output))),
+        Err(error) => Err(Failure::operator(format!("The async runtime could not be started: {error}."))),
+    };
+    result.unwrap_or_else(|failure| {
+        output.failure(&failure);
+        failure.exit_code()
+    })
+}
+
+impl Command {
+    async fn run(self, context: &Context) -> Result<ExitCode, Failure> {
+        match self {
+            Self::Init(init) => init.run(context).await,
+            Self::Demo => Ok(demo::run(context.output.is_json()).await),
+            Self::App(app) => app.run(context).await,
+            Self::Fabric(fabric) => fabric.run(context).await,
+            Self::Login(login) => login.run(context).await,
+            Self::Logout(logout) => logout.run(context).await,
+            Self::Token(token) => token.run(context).await,
+            Self::Status(status) => status.run(context).await,
+            Self::Test(test) => test.run(context).await,
+            Self::Keys(keys) => keys.run(context).await,
+            Self::Inspect(inspect) => inspect.run(context),
+            Self::Completions(completions) => completions.run(context),
+        }
+    }
+}
+
+/// Says what is wrong with the arguments, or gives the help that was asked for.
+fn not_understood(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() || !asks_for_json() {
+        // A reader who went away is no reason to fail otherwise.
+        let _ = error.print();
+    } else {
+        let text = error.to_string();
+        let sentence = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+        Output::new(Format::Json).failure(&Failure::caller("arguments", sentence));
+    }
+    if error.use_stderr() { ExitCode::from(WRONG_USAGE) } else { ExitCode::SUCCESS }
+}
+
+/// Whether JSON is wanted, as far as arguments that were not understood tell.
+fn asks_for_json() -> bool {
+    let arguments: Vec<_> = env::args_os().collect();
+    let (separate, joined) = (["--output", "json"], "--output=json");
+    arguments.windows(2).any(|pair| pair == separate)
+        || arguments.iter().any(|argument| argument == joined)
+        || env::var_os(options::OUTPUT_VARIABLE).is_some_and(|format| format == "json")
+}
+
+/// Sends what this program logs to standard error: errors, or what `FABRIC_AUTH_LOG` says (`info`,
+/// `fabric_auth=debug`). What the libraries beneath it log is never shown, whatever that variable says: some of them
+/// write down headers, and headers hold tokens.
+fn begin_logging() {
+    let chosen = EnvFilter::builder().with_env_var("FABRIC_AUTH_LOG").from_env_lossy();
+    let ours = filter_fn(|event| event.target().starts_with("fabric_auth"));
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false).with_filter(ours);
+    tracing_subscriber::registry().with(chosen).with(lines).init();
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_table_of_commands_is_consistent() {
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn a_command_that_is_not_built_is_not_offered() {
+        for command in ["serve", "check"] {
+            assert!(CommandLine::try_parse_from(["fabric-auth", command]).is_err(), "{command}");
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Writing: data to standard output, everything else to standard error, as text or as JSON.
+
+use std::fmt::{self, Display};
+use std::io::{self, Write as _};
+
+use clap::ValueEnum;
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use super::failure::{Failure, Problem};
+
+/// How data and errors are written.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// For people.
+    Text,
+    /// For programs: a JSON document on each line.
+    Json,
+}
+
+/// Where a command writes.
+#[derive(Clone, Copy)]
+pub(super) struct Output {
+    format: Format,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Message<'a> {
+    Note(&'a str),
+    Error(Problem<'a>),
+}
+
+impl Output {
+    pub(super) fn new(format: Format) -> Self {
+        Self { format }
+    }
+
+    pub(super) fn is_json(self) -> bool {
+        self.format == Format::Json
+    }
+
+    /// Writes data: its JSON, or its text.
+    pub(super) fn show<T: Serialize + Display>(self, data: &T) -> Result<(), Failure> {
+        if self.is_json() { self.show_json(data) } else { self.show_text(data) }
+    }
+
+    /// Writes data that only programs get in this form.
+    pub(super) fn show_json(self, data: &impl Serialize) -> Result<(), Failure> {
+        if !self.is_json() {
+            return Ok(());
+        }
+        // Data may be a token.
+        let mut json = Zeroizing::new(Vec::with_capacity(16 * 1024));
+        serde_json::to_writer(&mut *json, data).map_err(|error| not_written(&error.into()))?;
+        json.push(b'\n');
+        write_data(&json)
+    }
+
+    /// Writes data that only people get in this form.
+    pub(super) fn show_text(self, data: &impl Display) -> Result<(), Failure> {
+        if self.is_json() {
+            return Ok(());
+        }
+        let mut text = Zeroizing::new(printable(&data.to_string()));
+        if !text.ends_with('\n') {
+            text.push('\n');
+        }
+        write_data(text.as_bytes())
+    }
+
+    /// Writes a script, which has one form only.
+    pub(super) fn show_script(self, script: &[u8]) -> Result<(), Failure> {
+        write_data(script)
+    }
+
+    /// Tells the person something beside the data.
+    pub(super) fn note(self, text: impl Display) {
+        let text = printable(&text.to_string());
+        if self.is_json() {
+            write_message(&Message::Note(&text));
+        } else {
+            // Nobody is left to be told when standard error is gone.
+            let _ = writeln!(io::stderr(), "{text}");
+        }
+    }
+
+    /// Tells why the command failed.
+    pub(super) fn failure(self, failure: &Failure) {
+        if self.is_json() {
+            write_message(&Message::Error(failure.problem()));
+        } else {
+            let text = printable(&format!("error: {}\nWho can fix it: {}.", failure.message(), failure.actor()));
+            let _ = writeln!(io::stderr(), "{text}");
+        }
+    }
+}
+
+/// Rows in columns that are as wide as they need to be.
+pub(super) fn write_columns<const COLUMNS: usize>(
+    formatter: &mut fmt::Formatter<'_>,
+    rows: &[[String; COLUMNS]],
+) -> fmt::Result {
+    let mut widths = [0; COLUMNS];
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = cell.chars().count().max(*width);
+        }
+    }
+    for row in rows {
+        let cells: Vec<String> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        writeln!(formatter, "{}", cells.join("  ").trim_end())?;
+    }
+    Ok(())
+}
+
+fn write_message(message: &Message<'_>) {
+    let json = serde_json::to_string(message).unwrap_or_default();
+    let _ = writeln!(io::stderr(), "{json}");
+}
+
+fn write_data(bytes: &[u8]) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+        // A reader who has seen enough, such as `head`, is no failure.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(not_written(&error)),
+        _ => Ok(()),
+    }
+}
+
+fn not_written(error: &io::Error) -> Failure {
+    Failure::operator(format!("The output could not be written ({error})."))
+}
+
+/// The text without what a terminal would obey: names and messages come from elsewhere.
+fn printable(text: &str) -> String {
+    text.chars()
+        .map(|character| if character.is_control() && character != '\n' { '\u{fffd}' } else { character })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_terminal_would_obey_is_not_printed() {
+        assert_eq!(printable("a\u{1b}[2Jb\r\nc\u{9b}d"), "a\u{fffd}[2Jb\u{fffd}\nc\u{fffd}d");
+    }
+}

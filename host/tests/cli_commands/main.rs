@@ -1,0 +1,14 @@
+//! The command line as a person or a script meets it: the real binary against the simulated workspace.
+//!
+//! The modules are marked as tests so that the lints treat their helpers as such.
+
+#[cfg(test)]
+mod files;
+#[cfg(test)]
+mod login;
+#[cfg(test)]
+mod refusals;
+#[cfg(test)]
+mod story;
+#[cfg(test)]
+mod support;

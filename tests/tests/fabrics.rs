@@ -1,0 +1,183 @@
+//! Administering fabrics.
+
+use fabric_auth::contract::{Authentication, FabricKind, FabricSettings};
+use fabric_auth_tests::{
+    DEV, World, alice, cluster_admin, fabric_settings, operator, stranger, team_admin, with_principal,
+};
+
+use crate::support::case_of;
+
+/// PB-001, PB-034, PB-037, PB-039, PB-042, PB-043, PB-062, PB-116, PB-144.
+#[tokio::test]
+async fn what_was_put_is_described_without_its_secret() {
+    let world = World::new().await;
+    let full = FabricSettings {
+        kind: FabricKind::Sql,
+        app_connection: Some("main".into()),
+        scopes: vec!["sql".into()],
+        service_principal_scopes: vec!["sql".into()],
+        compute: Some("a1b2c3d4e5f60718".into()),
+        ..with_principal(fabric_settings("full", world.workspace.url()), &world.principal)
+    };
+    let put = world.host.put_fabric(&team_admin(), full.clone(), Some(&world.principal_secret()), None).await.unwrap();
+    assert_eq!(put.settings, full);
+    assert!(put.has_service_principal_secret && put.revision > 0);
+    let got = world.host.get_fabric(&alice(), "full").await.unwrap();
+    assert_eq!(got, put);
+    assert!(!format!("{got:?}").contains(world.principal.secret().unwrap().expose()));
+}
+
+/// PB-038, PB-124.
+#[tokio::test]
+async fn a_workspace_url_is_normalised_and_a_jdbc_url_is_understood() {
+    let world = World::new().await;
+    let jdbc = "jdbc:databricks://adb-12345678.9.azuredatabricks.net:443/default;transportMode=http;ssl=1;AuthMech=3;\
+                httpPath=/sql/1.0/warehouses/a1b2c3d4e5f60718";
+    for (entered, root, id, compute) in [
+        ("dbc-a1b2.cloud.databricks.com", "https://dbc-a1b2.cloud.databricks.com", None, None),
+        (
+            " https://DBC-a1b2.cloud.databricks.com/?o=123#job/4 ",
+            "https://dbc-a1b2.cloud.databricks.com",
+            Some("123"),
+            None,
+        ),
+        (
+            "https://adb-12345678.9.azuredatabricks.net/x",
+            "https://adb-12345678.9.azuredatabricks.net",
+            Some("12345678"),
+            None,
+        ),
+        (jdbc, "https://adb-12345678.9.azuredatabricks.net", Some("12345678"), Some("a1b2c3d4e5f60718")),
+    ] {
+        let settings = FabricSettings { kind: FabricKind::Sql, ..fabric_settings("x", entered) };
+        let put = world.host.put_fabric(&team_admin(), settings, None, None).await.unwrap();
+        assert_eq!(put.settings.workspace, root);
+        assert_eq!((put.workspace_id.as_deref(), put.settings.compute.as_deref()), (id, compute), "{entered}");
+    }
+}
+
+/// PB-037, PB-038.
+#[tokio::test]
+async fn what_is_not_the_url_of_a_workspace_is_refused_by_its_field() {
+    let world = World::new().await;
+    for entered in [
+        "",
+        " ",
+        "http://dbc-a1b2.cloud.databricks.com",
+        "https://evil.example",
+        "https://dbc-a1b2.cloud.databricks.com.evil.example",
+        "https://user:pw@dbc-a1b2.cloud.databricks.com",
+        "https://dbc-a1b2.cloud.databricks.com:8443",
+        "https://accounts.cloud.databricks.com",
+        "https://169.254.169.254",
+        "https://127.0.0.1",
+        "https://dbc-a1b2\u{2024}cloud.databricks.com",
+        "https://dbc-a1b2.cloud.databricks.com\\@evil.example",
+        "jdbc:databricks://dbc-a1b2.cloud.databricks.com:443;PWD=dapi0;httpPath=/sql/1.0/warehouses/a1",
+        "jdbc:spark://dbc-a1b2.cloud.databricks.com:443",
+    ] {
+        let put = world.host.put_fabric(&team_admin(), fabric_settings("x", entered), None, None).await;
+        let refused = put.unwrap_err();
+        assert_eq!(refused.field(), Some("settings.workspace"), "{entered:?}: {refused:?}");
+        assert!(!refused.message().contains("dapi0") && !refused.message().contains("pw@"), "{refused}");
+    }
+    assert_eq!(case_of(world.host.get_fabric(&team_admin(), "x").await), "not-found");
+}
+
+#[tokio::test]
+async fn an_expected_revision_guards_against_writing_over_others() {
+    let world = World::new().await;
+    let put = async |revision| {
+        world.host.put_fabric(&team_admin(), fabric_settings("x", world.workspace.url()), None, revision).await
+    };
+    assert_eq!(case_of(put(Some(7)).await), "conflict");
+    let first = put(Some(0)).await.unwrap().revision;
+    assert_eq!(case_of(put(Some(0)).await), "conflict");
+    let second = put(Some(first)).await.unwrap().revision;
+    assert!(second > first);
+    assert_eq!(case_of(put(Some(first)).await), "conflict");
+    put(None).await.unwrap();
+}
+
+/// PB-087, PB-149: a stored secret stays with its workspace and client.
+#[tokio::test]
+async fn a_secret_must_be_given_again_when_workspace_or_client_change() {
+    let world = World::new().await;
+    let settings = with_principal(fabric_settings(DEV, world.workspace.url()), &world.principal);
+    world.host.put_fabric(&team_admin(), settings.clone(), None, None).await.unwrap();
+    for changed in [
+        FabricSettings { workspace: "dbc-a1b2.cloud.databricks.com".into(), ..settings.clone() },
+        FabricSettings { service_principal_client_id: Some("other".into()), ..settings.clone() },
+    ] {
+        let refused = world.host.put_fabric(&team_admin(), changed, None, None).await.unwrap_err();
+        assert_eq!(refused.field(), Some("service-principal-secret"));
+    }
+    let got = world.host.get_fabric(&team_admin(), DEV).await.unwrap();
+    assert_eq!(got.settings, settings);
+}
+
+#[tokio::test]
+async fn everybody_lists_the_fabrics_of_their_teams() {
+    let world = World::new().await;
+    for number in 0..120 {
+        let settings = fabric_settings(&format!("fabric {number:03}"), world.workspace.url());
+        world.host.put_fabric(&team_admin(), settings, None, None).await.unwrap();
+    }
+    let foreign = FabricSettings { team: "finance".into(), ..fabric_settings("ledger", world.workspace.url()) };
+    world.host.put_fabric(&stranger(), foreign, None, None).await.unwrap();
+    for (caller, expected) in [(alice(), 121), (stranger(), 1), (cluster_admin(), 122), (operator(), 122)] {
+        let mut names = std::collections::BTreeSet::new();
+        let mut after = None;
+        loop {
+            let page = world.host.list_fabrics(&caller, after.as_deref()).await.unwrap();
+            assert!(page.fabrics.len() <= 100);
+            names.extend(page.fabrics.into_iter().map(|fabric| fabric.settings.name));
+            match page.next {
+                Some(next) => after = Some(next),
+                None => break,
+            }
+        }
+        assert_eq!(names.len(), expected, "{}", caller.user);
+    }
+}
+
+#[tokio::test]
+async fn a_removed_fabric_is_gone_with_its_credentials_and_peoples_sign_ins_stay() {
+    let world = World::new().await;
+    world.sign_in(&alice()).await;
+    world.host.remove_fabric(&team_admin(), DEV).await.unwrap();
+    assert_eq!(case_of(world.host.get_fabric(&team_admin(), DEV).await), "not-found");
+    assert_eq!(case_of(world.host.remove_fabric(&team_admin(), DEV).await), "not-found");
+    world.host.put_fabric(&team_admin(), fabric_settings(DEV, world.workspace.url()), None, None).await.unwrap();
+    world.token(&alice()).await.unwrap();
+    assert!(!world.host.get_fabric(&alice(), DEV).await.unwrap().has_service_principal_secret);
+}
+
+/// What is not built yet says so.
+#[tokio::test]
+async fn what_is_not_supported_yet_is_answered_as_such() {
+    let world = World::new().await;
+    let settings = FabricSettings {
+        authentication: Authentication::PersonalAccessToken,
+        ..fabric_settings("pat", world.workspace.url())
+    };
+    assert_eq!(case_of(world.host.put_fabric(&team_admin(), settings, None, None).await), "unsupported");
+    assert_eq!(case_of(world.host.set_personal_access_token(&alice(), DEV, &"dapi0".into()).await), "unsupported");
+    let one = fabric_auth::contract::administration::GrantSelection::OfUser("alice".into());
+    assert_eq!(case_of(world.host.end_grants(&cluster_admin(), one, None).await), "unsupported");
+}
+
+/// Scopes that a fabric asks for beyond those that a person agreed to.
+#[tokio::test]
+async fn a_fabric_that_wants_more_scopes_than_were_granted_says_which() {
+    let world = World::new().await;
+    world.sign_in(&alice()).await;
+    let wants = FabricSettings { scopes: vec!["sql".into()], ..fabric_settings("wants", world.workspace.url()) };
+    world.host.put_fabric(&team_admin(), wants, None, None).await.unwrap();
+    let activity = fabric_auth::contract::Activity::PipelineDevelopment;
+    let error = world.host.access_token(&alice(), "wants", activity).await.unwrap_err();
+    let fabric_auth::contract::Error::SignInRequired(required) = error else { panic!("{error:?}") };
+    assert_eq!(required.reason, fabric_auth::contract::SignInReason::ScopeNotCovered);
+    assert_eq!(required.missing_scopes, ["sql"]);
+    world.token(&alice()).await.unwrap();
+}

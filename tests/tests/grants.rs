@@ -1,0 +1,53 @@
+//! People's grants, as an administrator sees them.
+
+use std::collections::BTreeMap;
+
+use fabric_auth::contract::administration::GrantDescription;
+use fabric_auth::contract::{Caller, SignInReason};
+use fabric_auth_tests::{DEV, HOUR, World, alice, bob, cluster_admin, workload};
+use simulated_workspace::Identity;
+
+use crate::support::case_of;
+
+async fn grants(world: &World, caller: &Caller) -> BTreeMap<String, GrantDescription> {
+    let page = world.host.list_grants(caller, None).await.unwrap();
+    assert!(page.next.is_none());
+    page.grants.into_iter().map(|grant| (grant.user.clone(), grant)).collect()
+}
+
+#[tokio::test]
+async fn an_administrator_sees_who_is_signed_in_and_who_must_sign_in_again() {
+    let world = World::new().await;
+    world.sign_in(&alice()).await;
+    world.sign_in(&bob()).await;
+    world.token_for(&workload(), fabric_auth::contract::Activity::ScheduledRun).await.unwrap();
+    world.workspace.end_sessions_of(&Identity::User("bob@example.com".into()));
+    world.advance(HOUR);
+    world.token(&alice()).await.unwrap();
+    world.token(&bob()).await.unwrap_err();
+    let seen = grants(&world, &cluster_admin()).await;
+    assert_eq!(seen.keys().collect::<Vec<_>>(), ["alice", "bob"]);
+    let (alices, bobs) = (&seen["alice"], &seen["bob"]);
+    assert_eq!((alices.databricks_user.as_str(), alices.generation, alices.required), ("alice@example.com", 2, None));
+    assert_eq!(bobs.required, Some(SignInReason::SessionEnded));
+    assert_eq!(alices.workspace.trim_end_matches('/'), world.workspace.url());
+    assert!(grants(&world, &Caller { tenant: "globex".into(), ..cluster_admin() }).await.is_empty());
+
+    world.host.sign_out(&alice(), DEV).await.unwrap();
+    assert_eq!(grants(&world, &cluster_admin()).await.len(), 1);
+}
+
+/// "Grants made with it stay until they are ended, but cannot be renewed."
+#[tokio::test]
+async fn without_its_app_connection_a_grant_stays_and_cannot_be_renewed() {
+    let world = World::new().await;
+    world.sign_in(&alice()).await;
+    world.token(&alice()).await.unwrap();
+    world.host.remove_app_connection(&cluster_admin(), "main").await.unwrap();
+    world.advance(HOUR);
+    assert_eq!(case_of(world.token(&alice()).await), "app-connection-missing");
+    assert_eq!((grants(&world, &cluster_admin()).await.len(), world.refreshes()), (1, 0));
+    world.set_app_connection().await;
+    world.token(&alice()).await.unwrap();
+    assert_eq!(world.refreshes(), 1);
+}
