@@ -74,8 +74,9 @@ impl<P: Ports> Core<P> {
         tenant: &str,
         name: Option<&str>,
     ) -> Result<AppConnection> {
-        if let Some(built_in) = built_in(deployment)
-            && name.is_none_or(|name| name == BUILT_IN)
+        let built_in = built_in(deployment);
+        if name == Some(BUILT_IN)
+            && let Some(built_in) = built_in
         {
             return Ok(built_in);
         }
@@ -88,9 +89,7 @@ impl<P: Ports> Core<P> {
             (None, Some(name)) => Err(Error::AppConnectionMissing(format!(
                 "The app connection `{name}` that this fabric names is not registered. A Prophecy cluster admin can register it under Admin Settings > Security."
             ))),
-            (None, None) => Err(Error::AppConnectionMissing(
-                "Prophecy is not registered with Databricks yet, so nobody can sign in. A Databricks account admin creates an app connection (Account Settings > App connections), and a Prophecy cluster admin enters its Client ID and Client Secret under Admin Settings > Security.".to_owned(),
-            )),
+            (None, None) => built_in.ok_or_else(nothing_registered),
         }
     }
 
@@ -122,6 +121,13 @@ impl<P: Ports> Core<P> {
             }
         }
     }
+}
+
+/// The answer before anything is registered.
+fn nothing_registered() -> Error {
+    Error::AppConnectionMissing(
+        "Prophecy is not registered with Databricks yet, so nobody can sign in. A Databricks account admin creates an app connection (Account Settings > App connections), and a Prophecy cluster admin enters its Client ID and Client Secret under Admin Settings > Security.".to_owned(),
+    )
 }
 
 /// SaaS's own app connection, where the deployment has one.

@@ -221,7 +221,7 @@ fn check(root: &str, issuer: &str, metadata: &ServerMetadata) -> Result<()> {
 }
 
 /// Whether a URL is on a root's very origin. The root is normalised; the URL comes from a peer and must begin with it.
-fn is_on(root: &str, url: &str) -> bool {
+pub(crate) fn is_on(root: &str, url: &str) -> bool {
     url.strip_prefix(root).is_some_and(|rest| rest.starts_with('/')) && url.parse::<http::Uri>().is_ok()
 }
 

@@ -18,8 +18,21 @@ impl<P: Ports> Core<P> {
     pub(crate) async fn fabric(&self, caller: &Caller, name: &str) -> Result<Stored<FabricRecord>> {
         permissions::check_caller(caller)?;
         permissions::bounded("fabric", name, 128)?;
-        let key = storage_key::fabric(&caller.tenant, name);
-        self.read(&key).await?.ok_or_else(permissions::no_such_fabric)
+        self.fabric_of(&caller.tenant, name).await?.ok_or_else(permissions::no_such_fabric)
+    }
+
+    /// A fabric by tenant and name, if it is there.
+    ///
+    /// # Errors
+    /// `internal` when the record under its key is another fabric's: somebody moved it in the store.
+    pub(crate) async fn fabric_of(&self, tenant: &str, name: &str) -> Result<Option<Stored<FabricRecord>>> {
+        let stored: Option<Stored<FabricRecord>> = self.read(&storage_key::fabric(tenant, name)).await?;
+        match stored {
+            Some(stored) if stored.record.name != name => {
+                Err(Error::Internal("A stored fabric stands in the place of another; it was not used.".to_owned()))
+            }
+            stored => Ok(stored),
+        }
     }
 
     /// The secret of a fabric's service principal.
@@ -36,15 +49,29 @@ impl<P: Ports> Core<P> {
         else {
             return Err(service_principal_missing(&record.name));
         };
-        let binding = service_principal_secret_binding(tenant, &fabric.key, &record.lineage);
+        let place = credentials_place(record);
+        let binding = service_principal_secret_binding(tenant, &fabric.key, &record.lineage, &place);
         let mut secret = self.open(&binding, sealed).await?;
         Ok((client_id.clone(), ClientSecret::from(std::mem::take(&mut *secret))))
     }
 }
 
-/// What a fabric's sealed service principal secret is bound to.
-pub fn service_principal_secret_binding<'a>(tenant: &'a str, key: &'a str, lineage: &'a str) -> Binding<'a> {
-    Binding { tenant, key, lineage, generation: 0, field: "service-principal-secret" }
+/// What a fabric's sealed service principal secret is bound to: beside its record, where it may be sent and who may use
+/// it. Changed in the store by somebody without the keys, it does not open.
+pub fn service_principal_secret_binding<'a>(
+    tenant: &'a str,
+    key: &'a str,
+    lineage: &'a str,
+    place: &'a str,
+) -> Binding<'a> {
+    Binding { tenant, key, lineage, generation: 0, field: place }
+}
+
+/// The place of a fabric's credentials: field, workspace, account, client id and team.
+pub fn credentials_place(record: &FabricRecord) -> String {
+    let account_id = record.account_id.as_deref().unwrap_or_default();
+    let client_id = record.service_principal_client_id.as_deref().unwrap_or_default();
+    storage_key::digest(&["service-principal-secret", &record.workspace, account_id, client_id, &record.team])
 }
 
 /// The answer for unattended work on a fabric without a service principal.

@@ -8,6 +8,7 @@ use crate::app_connections::AppConnection;
 use crate::contract::databricks_oauth::CompletedSignIn;
 use crate::contract::{Caller, Error};
 use crate::core::Core;
+use crate::discovery::is_on;
 use crate::error::Result;
 use crate::ports::Ports;
 use crate::record::{GrantRecord, Identity, Record as _, SignInRecord, Stored, WRITE_ATTEMPTS, Written, over};
@@ -181,7 +182,12 @@ impl<P: Ports> Core<P> {
         let damaged = || Error::Internal("A stored grant does not say whose it is.".to_owned());
         let sealed = grant.record.identity.as_deref().ok_or_else(damaged)?;
         let text = self.open(&grant.binding(tenant, IDENTITY), sealed).await?;
-        serde_json::from_str(&text).map_err(|_| damaged())
+        let identity: Identity = serde_json::from_str(&text).map_err(|_| damaged())?;
+        // The sealed name, with issuer and client id as they stand in clear, must lead back to this very record:
+        // whoever changes those in the store does not redirect a grant.
+        let GrantRecord { issuer, client_id, workspace, .. } = &grant.record;
+        let in_place = storage_key::person_grant(tenant, issuer, client_id, &identity.user) == grant.key;
+        if in_place && is_on(workspace, issuer) { Ok(identity) } else { Err(damaged()) }
     }
 
     /// The access token in hand.

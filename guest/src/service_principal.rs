@@ -17,7 +17,6 @@ use crate::grants::granted_scopes;
 use crate::ports::Ports;
 use crate::record::{DiscoveryRecord, FabricRecord, GrantRecord, Record as _, Stored, WRITE_ATTEMPTS, Written, over};
 use crate::secret::ClientSecret;
-use crate::storage_key;
 use crate::token_failure::GrantType;
 use crate::token_reply::TokenReply;
 use crate::token_request;
@@ -33,8 +32,7 @@ impl<P: Ports> Core<P> {
         fabric: &str,
         key: &str,
     ) -> Result<RenewalOutcome> {
-        let fabric_key = storage_key::fabric(tenant, fabric);
-        let Some(fabric): Option<Stored<FabricRecord>> = self.read(&fabric_key).await? else {
+        let Some(fabric) = self.fabric_of(tenant, fabric).await? else {
             return Ok(RenewalOutcome::Ended);
         };
         let before: Option<Stored<GrantRecord>> = self.read(key).await?;

@@ -9,7 +9,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use criterion::Criterion;
 use fabric_auth::contract::Activity;
-use fabric_auth::storage::{Precondition, Storage};
+use fabric_auth::storage::{Precondition, Storage, UPON_WRITING};
 use fabric_auth_tests::{World, fabric_settings, team_admin, with_principal, workload};
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::client::legacy::Client;
@@ -47,7 +47,7 @@ pub fn measure(criterion: &mut Criterion) {
             runtime.block_on(median(calls, async || {
                 records += 1;
                 let key = format!("bench/{records}");
-                timed(storage.put(&key, vec![7; 4_096], None, Precondition::Absent)).await
+                timed(storage.put(&key, vec![7; 4_096], None, Precondition::Absent, UPON_WRITING)).await
             }))
         });
     });

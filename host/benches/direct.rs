@@ -3,12 +3,13 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use fabric_auth::clock::{Clock as _, MovableClock};
 use fabric_auth::contract::deployment::Description;
 use fabric_auth::contract::{Activity, Caller, Error, TokenDescription};
 use fabric_auth::keys::{self, MasterKeys};
-use fabric_auth::storage::Storage;
+use fabric_auth::storage::{self, Storage};
 use fabric_auth_tests::{DEV, World};
 use wasmtime::component::{
     Accessor, Component, ComponentExportIndex, ComponentType, InstancePre, Lift, Linker, Lower, TypedFunc,
@@ -149,6 +150,26 @@ struct Entry {
     unchanged_for: u64,
 }
 
+impl From<storage::Entry> for Entry {
+    fn from(entry: storage::Entry) -> Self {
+        Self {
+            value: entry.value,
+            revision: entry.revision,
+            tag: entry.tag,
+            age: nanoseconds(entry.age),
+            unchanged_for: 0,
+        }
+    }
+}
+
+/// `storage.page`.
+#[derive(ComponentType, Lift, Lower)]
+#[component(record)]
+struct Page {
+    entries: Vec<(String, Entry)>,
+    next: Option<String>,
+}
+
 /// `storage.storage-error`.
 #[derive(ComponentType, Lift, Lower)]
 #[component(variant)]
@@ -190,26 +211,34 @@ fn interface(name: &str) -> String {
 
 /// The imports that serving a person's stored token goes through.
 fn link(linker: &mut Linker<State>) -> Result<()> {
-    let nanoseconds = |duration: std::time::Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
     linker
         .instance("wasi:clocks/monotonic-clock@0.3.0")?
-        .func_wrap("now", move |store, (): ()| Ok((nanoseconds(store.data().clock.monotonic()),)))?;
+        .func_wrap("now", |store, (): ()| Ok((nanoseconds(store.data().clock.monotonic()),)))?;
     linker
         .instance(&interface("deployment"))?
         .func_wrap("describe", |store, (): ()| Ok((store.data().deployment.clone(),)))?;
-    linker.instance(&interface("storage"))?.func_wrap_concurrent(
+    let interface_name = interface("storage");
+    let mut storage = linker.instance(&interface_name)?;
+    storage.func_wrap_concurrent(
         "get",
-        move |accessor, (key,): (String,)| -> Concurrent<'_, Result<Option<Entry>, StorageError>> {
+        |accessor, (key,): (String,)| -> Concurrent<'_, std::result::Result<Option<Entry>, StorageError>> {
             Box::pin(async move {
                 let storage = accessor.with(|mut access| access.get().storage.clone());
-                let entry = storage.get(&key).await.expect("a store that answers").map(|entry| Entry {
-                    value: entry.value,
-                    revision: entry.revision,
-                    tag: entry.tag,
-                    age: nanoseconds(entry.age),
-                    unchanged_for: 0,
-                });
-                Ok((Ok(entry),))
+                let entry = storage.get(&key).await.expect("a store that answers");
+                Ok((Ok(entry.map(Into::into)),))
+            })
+        },
+    )?;
+    storage.func_wrap_concurrent(
+        "list",
+        |accessor,
+         (prefix, after, limit): (String, Option<String>, u32)|
+         -> Concurrent<'_, std::result::Result<Page, StorageError>> {
+            Box::pin(async move {
+                let storage = accessor.with(|mut access| access.get().storage.clone());
+                let page = storage.list(&prefix, after.as_deref(), limit).await.expect("a store that answers");
+                let entries = page.entries.into_iter().map(|(key, entry)| (key, entry.into())).collect();
+                Ok((Ok(Page { entries, next: page.next }),))
             })
         },
     )?;
@@ -225,4 +254,9 @@ fn link(linker: &mut Linker<State>) -> Result<()> {
             })
         },
     )
+}
+
+/// Nanoseconds, as the contract counts durations.
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -31,6 +31,8 @@ pub fn measure(criterion: &mut Criterion) {
         world
     });
     let mut group = criterion.benchmark_group("access-token, warm");
+    group.warm_up_time(Duration::from_millis(500));
+    group.measurement_time(Duration::from_secs(2));
     group.bench_function("embedding API", |bencher| {
         bencher.iter_custom(|calls| spawned(&runtime, asked(calls, world.host.clone())));
     });

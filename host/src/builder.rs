@@ -126,7 +126,8 @@ impl Builder {
     /// # Errors
     /// [`BuildError`].
     pub async fn build(self) -> Result<FabricAuth, BuildError> {
-        let Self { mut deployment, storage, keys, journal, clock, egress, artifact, compile_cache, most_instances } = self;
+        let Self { mut deployment, storage, keys, journal, clock, egress, artifact, compile_cache, most_instances } =
+            self;
         deployment.description.allow_loopback_http = egress.allow_loopback_http;
         deployment.description.workspace_suffixes =
             egress.workspace_suffixes.iter().map(|suffix| suffix.as_str().to_owned()).collect();

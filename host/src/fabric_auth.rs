@@ -20,12 +20,13 @@ use crate::contract::databricks_oauth::{
 use crate::contract::maintenance::ExpiredPage;
 use crate::contract::{Activity, Caller, Error, FabricSettings, IdentityKind, TokenDescription, TokenReference};
 use crate::deployment::Deployment;
-use crate::runtime::Instances;
+use crate::runtime::{Hold, Instances};
 
 /// A running host. Clones are handles to the same one.
 #[derive(Clone)]
 pub struct FabricAuth {
     instances: Arc<Instances>,
+    _hold: Arc<Hold>,
 }
 
 /// Calls a function of an exported interface with owned copies of its parameters.
@@ -47,8 +48,8 @@ impl FabricAuth {
         Builder::new(deployment)
     }
 
-    pub(crate) fn new(instances: Arc<Instances>) -> Self {
-        Self { instances }
+    pub(crate) fn new((instances, hold): (Arc<Instances>, Hold)) -> Self {
+        Self { instances, _hold: Arc::new(hold) }
     }
 
     /// `begin-sign-in`: gives the authorization URL, which carries `state` and is not to be logged; the binding secret;

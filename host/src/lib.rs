@@ -11,8 +11,8 @@
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let clock = Arc::new(SystemClock::new());
-//! let database = Database::open("fabric-auth.db".as_ref(), clock.clone()).await?;
-//! let keys = KeyRing::open("keyring.json".as_ref(), clock.clone())?;
+//! let database = Database::open("fabric-auth.db", clock.clone()).await?;
+//! let keys = KeyRing::open("keyring.json", clock.clone())?;
 //! let host = FabricAuth::builder(Deployment::self_hosted("4.2.1", "https://prophecy.example.com"))
 //!     .database(&database)
 //!     .keys(Arc::new(keys))

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use fabric_auth::storage::{Entry, Page, Precondition, Storage, StorageError, WriteOutcome};
 use futures::future::BoxFuture;
@@ -70,6 +71,7 @@ impl Storage for FlakyStore {
         value: Vec<u8>,
         tag: Option<String>,
         precondition: Precondition,
+        begun_at: Duration,
     ) -> BoxFuture<'a, Result<WriteOutcome, StorageError>> {
         Box::pin(async move {
             self.check()?;
@@ -80,7 +82,7 @@ impl Storage for FlakyStore {
                 return Err(StorageError::Unavailable("told to fail".into()));
             }
             let forgets = tag.is_none() && take(&self.unacknowledged_puts);
-            let outcome = self.store.put(key, value, tag, precondition).await?;
+            let outcome = self.store.put(key, value, tag, precondition, begun_at).await?;
             if forgets { Err(StorageError::OutcomeUnknown("told to forget".into())) } else { Ok(outcome) }
         })
     }

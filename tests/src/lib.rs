@@ -22,7 +22,7 @@ mod world;
 
 pub use self::{
     callers::{alice, bob, cluster_admin, operator, stranger, team_admin, workload, workload_for_admin},
-    canaries::{encodings, files_with},
+    canaries::files_with,
     flaky_store::FlakyStore,
     settings::{DEV, TEAM, app_settings, fabric_settings, with_principal},
     test_connection::{Step, test_steps},

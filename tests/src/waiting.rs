@@ -11,14 +11,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 ///
 /// # Panics
 /// When it does not within ten seconds; `what` says what was waited for.
-#[track_caller]
-pub fn eventually(what: &str, condition: impl AsyncFn() -> bool) -> impl Future<Output = ()> {
-    async move {
-        let until = tokio::time::Instant::now() + PATIENCE;
-        while !condition().await {
-            assert!(tokio::time::Instant::now() < until, "waited in vain until {what}");
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+pub async fn eventually(what: &str, condition: impl AsyncFn() -> bool) {
+    let until = tokio::time::Instant::now() + PATIENCE;
+    while !condition().await {
+        assert!(tokio::time::Instant::now() < until, "waited in vain until {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 

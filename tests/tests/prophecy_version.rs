@@ -21,7 +21,8 @@ async fn prophecy_before_3_4_3_1_is_refused_with_the_version_that_is_needed() {
             .await;
         let put = world.host.put_fabric(&team_admin(), fabric_settings(DEV, world.workspace.url()), None, None).await;
         if accepted {
-            (set.unwrap(), put.unwrap());
+            set.unwrap();
+            put.unwrap();
             world.sign_in(&alice()).await;
             world.end().await;
             continue;

@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 use super::{client_id, plain_name, scopes, secret};
 use crate::app_connections::{BUILT_IN, built_in, client_secret_binding};
 use crate::contract::administration::{AppConnectionDescription, AppConnectionSettings, RefreshTokenPolicy};
+use crate::contract::deployment::Description;
 use crate::contract::journal::Action;
 use crate::contract::{Caller, Error};
 use crate::core::{Core, event, outcome};
@@ -42,7 +43,7 @@ impl<P: Ports> Core<P> {
             Some(text) => Some(Zeroizing::new(secret("client-secret", &text)?)),
             None => None,
         };
-        let result = self.write_app_connection(caller, &settings, client_secret).await;
+        let result = self.write_app_connection(caller, &deployment, &settings, client_secret).await;
         let mut entry = event(caller, Action::AppConnectionSet);
         entry.outcome = outcome(&result);
         self.journal(entry).await;
@@ -52,6 +53,7 @@ impl<P: Ports> Core<P> {
     async fn write_app_connection(
         &self,
         caller: &Caller,
+        deployment: &Description,
         settings: &AppConnectionSettings,
         client_secret: Option<Zeroizing<String>>,
     ) -> Result<()> {
@@ -61,7 +63,8 @@ impl<P: Ports> Core<P> {
             let before = others.iter().find(|stored| stored.key == key).cloned();
             let (lineage, sealed) =
                 self.app_secret(&caller.tenant, &key, settings, client_secret.as_deref(), before.as_ref()).await?;
-            let is_first = !others.iter().any(|stored| stored.record.default && stored.key != key);
+            let is_first = built_in(deployment).is_none()
+                && !others.iter().any(|stored| stored.record.default && stored.key != key);
             let record = AppConnectionRecord {
                 version: AppConnectionRecord::VERSION,
                 name: settings.name.clone(),
@@ -153,7 +156,7 @@ impl<P: Ports> Core<P> {
                     name: app.name,
                     client_id: app.client_id,
                     confidential: has_client_secret,
-                    default: true,
+                    default: !descriptions.iter().any(|description| description.settings.default),
                     scopes: Vec::new(),
                     refresh_token_policy: RefreshTokenPolicy::Unknown,
                     refresh_token_lifetime: None,

@@ -8,7 +8,7 @@ use crate::contract::journal::Action;
 use crate::contract::{Authentication, Caller, Error, FabricKind, FabricSettings, IdentityKind};
 use crate::core::{Core, event, outcome};
 use crate::error::Result;
-use crate::fabrics::service_principal_secret_binding;
+use crate::fabrics::{credentials_place, service_principal_secret_binding};
 use crate::permissions;
 use crate::ports::Ports;
 use crate::record::{FabricRecord, Record as _, Stored, Written, over};
@@ -36,7 +36,7 @@ impl<P: Ports> Core<P> {
             None => None,
         };
         let key = storage_key::fabric(&caller.tenant, &record.name);
-        let before: Option<Stored<FabricRecord>> = self.read(&key).await?;
+        let before = self.fabric_of(&caller.tenant, &record.name).await?;
         if let Some(before) = &before {
             permissions::administer_fabrics(caller, &before.record.team)?;
             record.unknown.clone_from(&before.record.unknown);
@@ -69,7 +69,7 @@ impl<P: Ports> Core<P> {
         let mut record = self.checked_fabric(settings)?;
         permissions::administer_fabrics(caller, &record.team)?;
         let key = storage_key::fabric(&caller.tenant, &record.name);
-        let before: Option<Stored<FabricRecord>> = self.read(&key).await?;
+        let before = self.fabric_of(&caller.tenant, &record.name).await?;
         if let Some(before) = &before {
             permissions::administer_fabrics(caller, &before.record.team)?;
         }
@@ -77,6 +77,7 @@ impl<P: Ports> Core<P> {
             let kept = before.filter(|before| same_credentials(&before.record, &record)).ok_or_else(secret_needed)?;
             record.service_principal_secret = kept.record.service_principal_secret;
             record.lineage = kept.record.lineage;
+            record.team = kept.record.team;
         }
         Ok(Stored {
             record,
@@ -103,26 +104,26 @@ impl<P: Ports> Core<P> {
                 "settings.service-principal-client-id",
                 "Enter the client id that belongs to the secret, or leave both empty.",
             )),
-            (Some(_), Some(secret)) => {
-                let binding = service_principal_secret_binding(tenant, key, &record.lineage);
-                record.service_principal_secret = Some(self.seal(&binding, secret.as_bytes()).await?);
-                Ok(())
-            }
+            (Some(_), Some(secret)) => self.seal_credentials(tenant, key, record, secret.as_bytes()).await,
             (Some(_), None) => {
                 let kept =
                     before.filter(|before| same_credentials(&before.record, record)).ok_or_else(secret_needed)?;
-                record.service_principal_secret.clone_from(&kept.record.service_principal_secret);
-                if kept.record.service_principal_scopes == record.service_principal_scopes {
-                    record.lineage.clone_from(&kept.record.lineage);
-                    return Ok(());
-                }
-                // Tokens with the former scopes must not be served: a new lineage, and the secret sealed under it.
                 let (_, secret) = self.service_principal_secret(tenant, kept).await?;
-                let binding = service_principal_secret_binding(tenant, key, &record.lineage);
-                record.service_principal_secret = Some(self.seal(&binding, secret.expose().as_bytes()).await?);
-                Ok(())
+                if same_use(&kept.record, record) {
+                    record.lineage.clone_from(&kept.record.lineage);
+                }
+                // Otherwise it is a new lineage: tokens with the former scopes must not be served.
+                self.seal_credentials(tenant, key, record, secret.expose().as_bytes()).await
             }
         }
+    }
+
+    /// Seals a secret for the place that the record gives it.
+    async fn seal_credentials(&self, tenant: &str, key: &str, record: &mut FabricRecord, secret: &[u8]) -> Result<()> {
+        let place = credentials_place(record);
+        let binding = service_principal_secret_binding(tenant, key, &record.lineage, &place);
+        record.service_principal_secret = Some(self.seal(&binding, secret).await?);
+        Ok(())
     }
 
     /// Settings, checked field by field and put in order. Credentials are not in it yet.
@@ -230,11 +231,17 @@ impl<P: Ports> Core<P> {
 fn same_credentials(before: &FabricRecord, now: &FabricRecord) -> bool {
     before.service_principal_secret.is_some()
         && before.workspace == now.workspace
+        && before.account_id == now.account_id
         && before.service_principal_client_id == now.service_principal_client_id
 }
 
 fn no_personal_access_tokens() -> Error {
     Error::Unsupported("Personal access tokens are not supported yet. Choose OAuth.".to_owned())
+}
+
+/// Whether tokens that were obtained before the change may still be served.
+fn same_use(before: &FabricRecord, now: &FabricRecord) -> bool {
+    before.service_principal_scopes == now.service_principal_scopes && before.workspace_id == now.workspace_id
 }
 
 fn secret_needed() -> Error {

@@ -7,7 +7,7 @@ use crate::contract::storage::Entry;
 use crate::contract::{Caller, Error};
 use crate::core::{Core, event};
 use crate::error::Result;
-use crate::fabrics::service_principal_secret_binding;
+use crate::fabrics::{credentials_place, service_principal_secret_binding};
 use crate::grants::{ACCESS_TOKEN, IDENTITY, REFRESH_TOKEN};
 use crate::permissions;
 use crate::ports::Ports;
@@ -95,7 +95,8 @@ impl<P: Ports> Core<P> {
 
     async fn reseal_fabric(&self, tenant: &str, stored: Stored<FabricRecord>, primary: &str) -> Result<Resealed> {
         let mut record = stored.record.clone();
-        let binding = service_principal_secret_binding(tenant, &stored.key, &stored.record.lineage);
+        let place = credentials_place(&stored.record);
+        let binding = service_principal_secret_binding(tenant, &stored.key, &stored.record.lineage, &place);
         let changed = self.reseal_field(&mut record.service_principal_secret, &binding, primary).await?;
         self.put_back(&stored, record, changed).await
     }

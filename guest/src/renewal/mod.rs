@@ -86,6 +86,8 @@ impl<P: Ports> Core<P> {
     async fn prepare_renewal(&self, tenant: &str, stored: &Stored<GrantRecord>) -> Result<Option<Prepared>> {
         let deployment = self.deployment()?;
         let Some(refresh_token) = self.refresh_token_of(tenant, stored).await? else { return Ok(None) };
+        // Also shows that issuer and client id are those the grant was given by.
+        self.identity(tenant, stored).await?;
         let app = self.app_connection(&deployment, tenant, stored.record.app_connection.as_deref()).await?;
         if app.client_id != stored.record.client_id {
             return Err(Error::AppConnectionMissing(format!(

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use futures::stream::{FuturesUnordered, StreamExt as _};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::timeout;
 use wasmtime::component::Accessor;
 use wasmtime::{Result, Store};
@@ -53,7 +53,7 @@ impl Instance {
         let (jobs, queue) = mpsc::channel(QUEUE);
         let retirement =
             Arc::new(Retirement { retired: AtomicBool::new(false), calls: AtomicU64::new(0), notice: Notify::new() });
-        instances.spawn(own(store, guest, queue, retirement.clone()));
+        instances.spawn(own(store, guest, queue, retirement.clone(), instances.ending()));
         Ok(Self { jobs, retirement })
     }
 
@@ -81,8 +81,16 @@ impl Instance {
 }
 
 /// Runs an instance to its end.
-async fn own(mut store: Store<State>, guest: FabricAuth, queue: mpsc::Receiver<Job>, retirement: Arc<Retirement>) {
-    let ended = store.run_concurrent(async |accessor| serve(accessor, &guest, queue, &retirement).await).await;
+async fn own(
+    mut store: Store<State>,
+    guest: FabricAuth,
+    queue: mpsc::Receiver<Job>,
+    retirement: Arc<Retirement>,
+    ending: watch::Receiver<()>,
+) {
+    let stretch = store.data().stretch();
+    let running = store.run_concurrent(async |accessor| serve(accessor, &guest, queue, &retirement, ending).await);
+    let ended = stretch.watch(running).await;
     retirement.retired.store(true, Ordering::Release);
     if let Err(error) = ended {
         // A trap's text names functions of the component and no data.
@@ -96,6 +104,7 @@ async fn serve(
     guest: &FabricAuth,
     mut queue: mpsc::Receiver<Job>,
     retirement: &Retirement,
+    mut ending: watch::Receiver<()>,
 ) {
     let mut calls = FuturesUnordered::new();
     let patience = loop {
@@ -103,7 +112,6 @@ async fn serve(
             biased;
             () = retirement.notice.notified() => break FAREWELL,
             Some(going) = calls.next(), if !calls.is_empty() => {
-                accessor.with(|mut access| access.get().rested());
                 if let Err(error) = going {
                     tracing::error!(%error, "a call into the component trapped");
                     break FAREWELL;
@@ -111,9 +119,11 @@ async fn serve(
             }
             job = queue.recv() => match job {
                 Some(job) => calls.push(job(accessor, guest)),
-                // Nobody can reach it any more: the host ends, or has another instance in its place.
+                // Nobody can reach it any more: there is another instance in its place.
                 None => break CALL,
             },
+            // Nobody holds the host any more.
+            _ = ending.changed() => break CALL,
         }
     };
     retirement.retired.store(true, Ordering::Release);

@@ -5,7 +5,7 @@ use std::hash::{Hash as _, Hasher as _};
 use std::sync::Arc;
 use std::thread;
 
-use tokio::sync::{Mutex, oneshot};
+use tokio::sync::{Mutex, oneshot, watch};
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 use wasmtime::Engine;
@@ -48,18 +48,24 @@ pub(crate) struct Instances {
     long_lived: Vec<Mutex<Option<Instance>>>,
     renewals: Arc<Renewals>,
     tasks: TaskTracker,
+    ending: watch::Receiver<()>,
 }
+
+/// Held by whoever holds a host. When the last one is gone, instances end as soon as their calls have: they hold the
+/// host's parts, and would otherwise keep each other for ever.
+pub(crate) type Hold = watch::Sender<()>;
 
 /// What a call into the component comes to.
 pub(crate) type Calling<'a, R> = futures::future::BoxFuture<'a, wasmtime::Result<R>>;
 
 impl Instances {
     /// Instances of a program over a host's parts. None is made before it is needed.
-    pub(crate) fn new(program: Program, parts: Parts) -> Arc<Self> {
+    pub(crate) fn new(program: Program, parts: Parts) -> (Arc<Self>, Hold) {
         let room = usize::try_from(program.most_instances() / 4).unwrap_or(usize::MAX).max(1);
         let count = thread::available_parallelism().map_or(1, usize::from).min(8).min(room);
         let Parts { storage, keys, journal, deployment, clock, egress } = parts;
-        Arc::new(Self {
+        let (hold, ending) = watch::channel(());
+        let instances = Self {
             program,
             storage,
             keys,
@@ -70,7 +76,14 @@ impl Instances {
             long_lived: (0..count).map(|_| Mutex::new(None)).collect(),
             renewals: Arc::default(),
             tasks: TaskTracker::new(),
-        })
+            ending,
+        };
+        (Arc::new(instances), hold)
+    }
+
+    /// Changes when nobody holds the host any more.
+    pub(super) fn ending(&self) -> watch::Receiver<()> {
+        self.ending.clone()
     }
 
     pub(super) fn engine(&self) -> &Engine {
@@ -206,13 +219,13 @@ impl Instances {
 
     async fn renew_in_fresh_instance(self: &Arc<Self>, grant: String) -> Result<RenewalOutcome, Error> {
         let mut store = State::store(self.clone());
+        let stretch = store.data().stretch();
         let renewing = async {
             let guest = self.program.pre().instantiate_async(&mut store).await?;
-            store
-                .run_concurrent(async |accessor| {
-                    guest.prophecy_fabric_auth_maintenance().call_renew(accessor, grant).await
-                })
-                .await?
+            let running = store.run_concurrent(async |accessor| {
+                guest.prophecy_fabric_auth_maintenance().call_renew(accessor, grant).await
+            });
+            stretch.watch(running).await?
         };
         renewing.await.unwrap_or_else(|error| {
             tracing::error!(%error, "a renewal was interrupted");

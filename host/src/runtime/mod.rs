@@ -10,5 +10,5 @@ mod timeouts;
 
 pub use artifact::{Artifact, ArtifactError, CompileCache};
 pub(crate) use engine::MOST_INSTANCES;
-pub(crate) use instances::{Instances, Parts};
+pub(crate) use instances::{Hold, Instances, Parts};
 pub(crate) use state::State;

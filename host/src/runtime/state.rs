@@ -1,6 +1,7 @@
 //! What belongs to one instance: its share of the host, and its limits.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use wasmtime::component::ResourceTable;
 use wasmtime::{Store, StoreLimits, StoreLimitsBuilder, UpdateDeadline};
@@ -34,7 +35,36 @@ pub(crate) struct State {
     /// Limits of `wasi:http`.
     pub(crate) http: WasiHttpCtx,
     limits: StoreLimits,
-    epochs_at_a_stretch: u32,
+    stretch: Arc<Stretch>,
+}
+
+/// How long an instance has been computing without coming to rest. Shared with whoever polls its store, since only
+/// there it is seen that it rests.
+#[derive(Default)]
+pub(super) struct Stretch {
+    epochs: AtomicU32,
+    yielded: AtomicBool,
+}
+
+impl Stretch {
+    /// Polls a store's future, noting after each poll whether the component came to rest or only let others go first.
+    pub(super) async fn watch<T>(&self, running: impl Future<Output = T>) -> T {
+        let mut running = std::pin::pin!(running);
+        std::future::poll_fn(|context| {
+            let polled = running.as_mut().poll(context);
+            if !self.yielded.swap(false, Ordering::Relaxed) {
+                self.epochs.store(0, Ordering::Relaxed);
+            }
+            polled
+        })
+        .await
+    }
+
+    /// Another epoch passed while it computed. Gives how many in a row.
+    fn went_on(&self) -> u32 {
+        self.yielded.store(true, Ordering::Relaxed);
+        self.epochs.fetch_add(1, Ordering::Relaxed).saturating_add(1)
+    }
 }
 
 impl State {
@@ -47,15 +77,13 @@ impl State {
         let egress = EgressHooks::new(instances.egress.clone());
         let engine = instances.engine().clone();
         let limits = StoreLimitsBuilder::new().memory_size(MEMORY).instances(16).memories(2).tables(16).build();
-        let state = Self { instances, egress, table, http, limits, epochs_at_a_stretch: 0 };
+        let state = Self { instances, egress, table, http, limits, stretch: Arc::default() };
         let mut store = Store::new(&engine, state);
         store.limiter(|state| &mut state.limits);
         store.set_hostcall_fuel(BYTES_TO_HOST);
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|mut access| {
-            let state = access.data_mut();
-            state.epochs_at_a_stretch = state.epochs_at_a_stretch.saturating_add(1);
-            if state.epochs_at_a_stretch > EPOCHS_AT_A_STRETCH {
+            if access.data_mut().stretch.went_on() > EPOCHS_AT_A_STRETCH {
                 wasmtime::bail!("the component computed for too long without waiting for anything");
             }
             Ok(UpdateDeadline::Yield(1))
@@ -63,8 +91,8 @@ impl State {
         store
     }
 
-    /// Notes that the component came to rest, so that its next stretch counts from the start.
-    pub(super) fn rested(&mut self) {
-        self.epochs_at_a_stretch = 0;
+    /// Watches how long the instance computes at a stretch.
+    pub(super) fn stretch(&self) -> Arc<Stretch> {
+        self.stretch.clone()
     }
 }

@@ -6,9 +6,9 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use super::{
     Entry, LIST_LIMIT, MAX_KEY_BYTES, MAX_PAGE_BYTES, MAX_TAG_BYTES, MAX_VALUE_BYTES, Page, Precondition, Storage,
-    StorageError, WriteOutcome,
+    StorageError, UPON_WRITING, WriteOutcome,
 };
-use crate::clock::MovableClock;
+use crate::clock::{Clock as _, MovableClock};
 
 /// A store under test, shared between tasks.
 type Store = Arc<dyn Storage>;
@@ -50,6 +50,7 @@ pub(crate) async fn all(make_store: impl AsyncFn() -> Store, time: &StoreTime) {
     a_revision_is_never_used_again(make_store().await).await;
     a_tag_stays_beside_its_value_until_a_put_without_one(make_store().await).await;
     an_age_grows_with_the_clock_and_starts_again_at_a_put(make_store().await, time).await;
+    an_age_counts_from_when_the_put_was_begun(make_store().await, time).await;
     values_are_opaque_bytes(make_store().await).await;
     keys_are_told_apart_byte_by_byte(make_store().await).await;
     a_listing_is_in_byte_order_and_takes_prefixes_literally(make_store().await).await;
@@ -62,7 +63,7 @@ pub(crate) async fn all(make_store: impl AsyncFn() -> Store, time: &StoreTime) {
 }
 
 async fn put(store: &Store, key: &str, value: &[u8], precondition: Precondition) -> WriteOutcome {
-    store.put(key, value.to_vec(), None, precondition).await.unwrap()
+    store.put(key, value.to_vec(), None, precondition, UPON_WRITING).await.unwrap()
 }
 
 async fn create(store: &Store, key: &str, value: &[u8]) -> u64 {
@@ -162,7 +163,7 @@ async fn a_revision_is_never_used_again(store: Store) {
 
 async fn a_tag_stays_beside_its_value_until_a_put_without_one(store: Store) {
     let put_tagged = async |tag: Option<&str>, precondition| {
-        written(store.put("key", b"value".to_vec(), tag.map(str::to_owned), precondition).await.unwrap())
+        written(store.put("key", b"value".to_vec(), tag.map(str::to_owned), precondition, UPON_WRITING).await.unwrap())
     };
     let tag_of = async || read(&store, "key").await.unwrap().tag;
     let first = put_tagged(Some("claim"), Precondition::Absent).await;
@@ -183,6 +184,14 @@ async fn an_age_grows_with_the_clock_and_starts_again_at_a_put(store: Store, tim
     assert!(lost(put(&store, "key", b"loser", Precondition::Absent).await).unwrap().age >= passed);
     put(&store, "key", b"two", Precondition::Revision(revision)).await;
     assert!(read(&store, "key").await.unwrap().age < passed);
+}
+
+async fn an_age_counts_from_when_the_put_was_begun(store: Store, time: &StoreTime) {
+    let StoreTime::Movable(clock) = time else { return };
+    let begun_at = clock.monotonic();
+    let under_way = time.pass().await;
+    written(store.put("key", b"value".to_vec(), None, Precondition::Absent, begun_at).await.unwrap());
+    assert!(read(&store, "key").await.unwrap().age >= under_way);
 }
 
 async fn values_are_opaque_bytes(store: Store) {
@@ -286,19 +295,21 @@ async fn what_is_outside_the_limits_is_refused_and_what_is_on_them_is_not(store:
     let too_long = "~".repeat(MAX_KEY_BYTES + 1);
     for key in ["", "a b", "a\0", "a\n", "ä", "a:b", "a'b", "\u{7f}", too_long.as_str()] {
         refused(store.get(key).await);
-        refused(store.put(key, Vec::new(), None, Precondition::Absent).await);
+        refused(store.put(key, Vec::new(), None, Precondition::Absent, UPON_WRITING).await);
         refused(store.delete(key, 1).await);
         refused(store.list("", Some(key), 1).await);
         if !key.is_empty() {
             refused(store.list(key, None, 1).await);
         }
     }
-    refused(store.put("key", vec![0; MAX_VALUE_BYTES + 1], None, Precondition::Absent).await);
-    refused(store.put("key", Vec::new(), Some("t".repeat(MAX_TAG_BYTES + 1)), Precondition::Absent).await);
+    refused(store.put("key", vec![0; MAX_VALUE_BYTES + 1], None, Precondition::Absent, UPON_WRITING).await);
+    refused(
+        store.put("key", Vec::new(), Some("t".repeat(MAX_TAG_BYTES + 1)), Precondition::Absent, UPON_WRITING).await,
+    );
     refused(store.list("", None, LIST_LIMIT.start() - 1).await);
     refused(store.list("", None, LIST_LIMIT.end() + 1).await);
     let (largest, tag) = (vec![1; MAX_VALUE_BYTES], "t".repeat(MAX_TAG_BYTES));
-    written(store.put(&longest, largest, Some(tag), Precondition::Absent).await.unwrap());
+    written(store.put(&longest, largest, Some(tag), Precondition::Absent, UPON_WRITING).await.unwrap());
     assert_eq!(keys_of(&[store.list(&longest, None, 1000).await.unwrap()]), [longest.as_str()]);
 }
 

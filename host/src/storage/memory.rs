@@ -62,6 +62,7 @@ impl MemoryStorage {
         value: Vec<u8>,
         tag: Option<String>,
         precondition: Precondition,
+        begun_at: Duration,
     ) -> Result<WriteOutcome, StorageError> {
         limits::check_put(key, &value, tag.as_deref())?;
         let mut state = self.state();
@@ -73,7 +74,8 @@ impl MemoryStorage {
             .checked_add(1)
             .ok_or_else(|| StorageError::Unavailable("every revision has been used".into()))?;
         state.last_revision = revision;
-        state.records.insert(key.to_owned(), Record { value, revision, tag, written_at: self.clock.monotonic() });
+        let written_at = begun_at.min(self.clock.monotonic());
+        state.records.insert(key.to_owned(), Record { value, revision, tag, written_at });
         Ok(WriteOutcome::Written(revision))
     }
 
@@ -122,8 +124,9 @@ impl Storage for MemoryStorage {
         value: Vec<u8>,
         tag: Option<String>,
         precondition: Precondition,
+        begun_at: Duration,
     ) -> BoxFuture<'a, Result<WriteOutcome, StorageError>> {
-        async move { self.put_now(key, value, tag, precondition) }.boxed()
+        async move { self.put_now(key, value, tag, precondition, begun_at) }.boxed()
     }
 
     fn delete<'a>(&'a self, key: &'a str, revision: u64) -> BoxFuture<'a, Result<WriteOutcome, StorageError>> {

@@ -39,6 +39,9 @@ pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a read may take. Nothing that reads waits for a writer, so a read that takes this long will not succeed.
 pub const READ_BUDGET: Duration = Duration::from_secs(2);
 
+/// A put whose age counts from when it is written.
+pub const UPON_WRITING: Duration = Duration::MAX;
+
 /// An engine that keeps records.
 ///
 /// What is promised to callers, and checked by one suite over every engine:
@@ -59,6 +62,10 @@ pub trait Storage: Send + Sync + 'static {
 
     /// Writes a record if the precondition holds. `tag` is kept beside the value; a put without one removes it.
     ///
+    /// The record's age counts from `begun_at`, a reading of this host's monotonic clock, or from the writing, whichever
+    /// is earlier: what the value says of time was true when the put was begun, and a wait for a lock, a slow disk or a
+    /// suspend must not make it younger. [`UPON_WRITING`] counts from the writing.
+    ///
     /// # Errors
     /// [`StorageError::Unavailable`] when nothing was written, [`StorageError::OutcomeUnknown`] when that is not
     /// known, [`StorageError::OutOfLimits`] for a key, value or tag that is not within the limits.
@@ -68,6 +75,7 @@ pub trait Storage: Send + Sync + 'static {
         value: Vec<u8>,
         tag: Option<String>,
         precondition: Precondition,
+        begun_at: Duration,
     ) -> BoxFuture<'a, Result<WriteOutcome, StorageError>>;
 
     /// Removes a record if it still has this revision. [`WriteOutcome::Written`] then carries that revision.

@@ -99,9 +99,9 @@ impl<S: Storage + ?Sized> Observed<S> {
         precondition: Precondition,
     ) -> Result<ObservedOutcome, StorageError> {
         let (this, key) = (self.clone(), key.to_owned());
+        let began = self.clock.monotonic();
         self.carry_through(async move {
-            let began = this.clock.monotonic();
-            match this.store.put(&key, value, tag.clone(), precondition).await? {
+            match this.store.put(&key, value, tag.clone(), precondition, began).await? {
                 WriteOutcome::Written(revision) => {
                     this.remember(&key, tag.as_deref(), began);
                     Ok(ObservedOutcome::Written(revision))

@@ -65,6 +65,7 @@ impl SqliteStorage {
         value: Vec<u8>,
         tag: Option<String>,
         precondition: Precondition,
+        begun_at: Duration,
     ) -> Result<(WriteOutcome, Option<WriteTransaction>), sqlx::Error> {
         let mut transaction = self.database.begin_write().await?;
         if !precondition.holds(current_revision(&mut transaction, key).await?) {
@@ -72,15 +73,17 @@ impl SqliteStorage {
         }
         let revision: i64 = sqlx::query_scalar(NEXT_REVISION).fetch_one(&mut *transaction).await?;
         let clock = self.database.clock();
-        // Read only now, when the lock has been waited for.
-        let system = clock.system().duration_since(UNIX_EPOCH).unwrap_or_default();
+        // Both clocks are read now and taken back by how long the put has been under way.
+        let now = clock.monotonic();
+        let since_begun = now.saturating_sub(begun_at);
+        let system = clock.system().duration_since(UNIX_EPOCH).unwrap_or_default().saturating_sub(since_begun);
         sqlx::query(PUT)
             .bind(key)
             .bind(revision)
             .bind(tag)
             .bind(to_column(system))
             .bind(clock.boot_id())
-            .bind(to_column(clock.monotonic()))
+            .bind(to_column(now.saturating_sub(since_begun)))
             .bind(value)
             .execute(&mut *transaction)
             .await?;
@@ -137,10 +140,11 @@ impl Storage for SqliteStorage {
         value: Vec<u8>,
         tag: Option<String>,
         precondition: Precondition,
+        begun_at: Duration,
     ) -> BoxFuture<'a, Result<WriteOutcome, StorageError>> {
         async move {
             limits::check_put(key, &value, tag.as_deref())?;
-            self.database.write(self.stage_put(key, value, tag, precondition)).await
+            self.database.write(self.stage_put(key, value, tag, precondition, begun_at)).await
         }
         .boxed()
     }

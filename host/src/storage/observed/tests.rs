@@ -4,7 +4,7 @@ use tokio::sync::Notify;
 use super::*;
 use crate::{
     clock::{Clock, MovableClock},
-    storage::{MemoryStorage, Page},
+    storage::{MemoryStorage, Page, UPON_WRITING},
 };
 
 const KEY: &str = "grant/one";
@@ -124,10 +124,11 @@ impl Storage for Slow {
         value: Vec<u8>,
         tag: Option<String>,
         precondition: Precondition,
+        begun_at: Duration,
     ) -> BoxFuture<'a, Result<WriteOutcome, StorageError>> {
         async move {
             self.wait().await;
-            self.store.put(key, value, tag, precondition).await
+            self.store.put(key, value, tag, precondition, begun_at).await
         }
         .boxed()
     }
@@ -167,7 +168,7 @@ async fn a_put_once_begun_is_carried_through_when_its_caller_goes_away() {
 async fn time_that_an_answer_was_under_way_does_not_count_as_time_the_tag_stood() {
     let clock = MovableClock::new();
     let slow = Slow::new(&clock);
-    slow.store.put(KEY, Vec::new(), Some("claim".into()), Precondition::Absent).await.unwrap();
+    slow.store.put(KEY, Vec::new(), Some("claim".into()), Precondition::Absent, UPON_WRITING).await.unwrap();
     let observed = Observed::new(Arc::clone(&slow), Arc::new(clock.clone()));
     for _ in 0..2 {
         let reader = tokio::spawn({

@@ -3,7 +3,10 @@ use std::{path::Path, process::Command, sync::Arc};
 use super::*;
 use crate::{
     clock::{Clock, MovableClock, SystemClock},
-    storage::contract::{self, StoreTime},
+    storage::{
+        UPON_WRITING,
+        contract::{self, StoreTime},
+    },
 };
 
 /// Tells a child process which database to work on.
@@ -15,7 +18,7 @@ async fn open(path: &Path, clock: impl Clock) -> SqliteStorage {
 }
 
 async fn create(store: &SqliteStorage, key: &str, value: &[u8]) {
-    let outcome = store.put(key, value.to_vec(), None, Precondition::Absent).await.unwrap();
+    let outcome = store.put(key, value.to_vec(), None, Precondition::Absent, UPON_WRITING).await.unwrap();
     assert!(matches!(outcome, WriteOutcome::Written(_)), "{outcome:?}");
 }
 
@@ -38,7 +41,7 @@ async fn a_record_outlives_the_program_that_wrote_it() {
     let path = folder.path().join("records.sqlite");
     let first = open(&path, SystemClock::new()).await;
     let tag = Some("claim".to_owned());
-    let outcome = first.put("key", b"a\0b".to_vec(), tag.clone(), Precondition::Absent).await.unwrap();
+    let outcome = first.put("key", b"a\0b".to_vec(), tag.clone(), Precondition::Absent, UPON_WRITING).await.unwrap();
     first.database.close().await;
     let entry = open(&path, SystemClock::new()).await.get("key").await.unwrap().unwrap();
     assert_eq!((entry.value.as_slice(), entry.tag), (&b"a\0b"[..], tag));
@@ -81,7 +84,7 @@ async fn while_another_process_holds_the_lock_reads_go_on_and_a_write_has_certai
     create(&this, "key", b"value").await;
     let lock = other.database.begin_write().await.unwrap();
     let began = std::time::Instant::now();
-    let refused = this.put("another", Vec::new(), None, Precondition::Absent).await.unwrap_err();
+    let refused = this.put("another", Vec::new(), None, Precondition::Absent, UPON_WRITING).await.unwrap_err();
     assert!(matches!(&refused, StorageError::Unavailable(message) if message.contains("records.sqlite")), "{refused}");
     assert!(began.elapsed() < crate::storage::WRITE_BUDGET);
     assert_eq!(this.get("key").await.unwrap().unwrap().value, b"value");
@@ -114,7 +117,7 @@ async fn a_closed_database_is_unavailable() {
     let store = open(&folder.path().join("records.sqlite"), SystemClock::new()).await;
     store.database.close().await;
     assert!(matches!(store.get("key").await, Err(StorageError::Unavailable(_))));
-    let put = store.put("key", Vec::new(), None, Precondition::Absent).await;
+    let put = store.put("key", Vec::new(), None, Precondition::Absent, UPON_WRITING).await;
     assert!(matches!(put, Err(StorageError::Unavailable(_))));
 }
 
