@@ -65,7 +65,7 @@ pub fn engine() -> Engine {
         .total_core_instances(256 * 8)
         .total_memories(256 * 2)
         .total_tables(256 * 8)
-        .total_stacks(4_096)
+        .total_stacks(256 * 4)
         .max_memory_size(64 * 1024 * 1024);
     let mut config = Config::new();
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pooling)).epoch_interruption(true);
@@ -73,8 +73,13 @@ pub fn engine() -> Engine {
 }
 
 impl Direct {
-    /// Compiles the component.
+    /// The component over a world's own storage.
     pub fn new(world: &World) -> Self {
+        Self::over(Arc::new(world.database.storage()), world)
+    }
+
+    /// The component over a storage that holds a world's records.
+    pub fn over(storage: Arc<dyn Storage>, world: &World) -> Self {
         let engine = engine();
         let component = Component::new(&engine, COMPONENT).expect("a component");
         let mut linker = Linker::new(&engine);
@@ -84,8 +89,7 @@ impl Direct {
         let pre = linker.instantiate_pre(&component).expect("a component that links");
         let interface = component.get_export_index(None, &*interface("databricks-oauth")).expect("an interface");
         let access_token = component.get_export_index(Some(&interface), "access-token").expect("a function");
-        let (storage, keys) = (Arc::new(world.database.storage()), Arc::new(world.keys.clone()));
-        Self { engine, pre, access_token, storage, keys, clock: world.clock().clone() }
+        Self { engine, pre, access_token, storage, keys: Arc::new(world.keys.clone()), clock: world.clock().clone() }
     }
 
     /// A store without an instance.

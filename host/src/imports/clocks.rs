@@ -12,7 +12,7 @@ use crate::runtime::State;
 
 impl monotonic_clock::Host for &mut State {
     fn now(&mut self) -> Result<u64> {
-        nanoseconds(self.instances.clock.monotonic())
+        nanoseconds(self.instances.parts.clock.monotonic())
     }
 
     fn get_resolution(&mut self) -> Result<u64> {
@@ -37,7 +37,7 @@ impl<T: Send> monotonic_clock::HostWithStore<T> for Imports {
 
 impl system_clock::Host for &mut State {
     fn now(&mut self) -> Result<system_clock::Instant> {
-        let since = self.instances.clock.system().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let since = self.instances.parts.clock.system().duration_since(UNIX_EPOCH).unwrap_or_default();
         Ok(system_clock::Instant {
             seconds: i64::try_from(since.as_secs()).unwrap_or(i64::MAX),
             nanoseconds: since.subsec_nanos(),

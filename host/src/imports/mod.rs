@@ -21,7 +21,7 @@ use wasmtime::component::{Accessor, HasData, Linker};
 use crate::bindings::prophecy::fabric_auth;
 use crate::bindings::wasi::clocks::{monotonic_clock, system_clock};
 use crate::bindings::wasi::random::random;
-use crate::runtime::{Instances, State};
+use crate::runtime::{Instances, Parts, State};
 
 /// Gives every import of our own access to an instance's state.
 pub(crate) struct Imports;
@@ -45,6 +45,11 @@ pub(crate) fn link(linker: &mut Linker<State>) -> Result<()> {
 }
 
 /// The parts behind the imports, taken out of an instance's state.
-fn parts<T>(accessor: &Accessor<T, Imports>) -> Arc<Instances> {
+fn parts<T>(accessor: &Accessor<T, Imports>) -> Arc<Parts> {
+    accessor.with(|mut access| access.get().instances.parts.clone())
+}
+
+/// The instances of the host, taken out of the state of one.
+fn instances<T>(accessor: &Accessor<T, Imports>) -> Arc<Instances> {
     accessor.with(|mut access| access.get().instances.clone())
 }

@@ -3,7 +3,7 @@
 use wasmtime::Result;
 use wasmtime::component::Accessor;
 
-use super::{Imports, parts};
+use super::{Imports, instances};
 use crate::bindings::prophecy::fabric_auth::renewals::{Host, HostWithStore};
 use crate::contract::Error;
 use crate::runtime::State;
@@ -17,7 +17,7 @@ impl Host for &mut State {
 
 impl<T: Send> HostWithStore<T> for Imports {
     async fn run(accessor: &Accessor<T, Self>, grant: String) -> Result<Result<(), Error>> {
-        let instances = parts(accessor);
+        let instances = instances(accessor);
         Ok(instances.renewed(grant).await)
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use wasmtime::Result;
 use wasmtime::component::Accessor;
 
-use super::{Imports, parts};
+use super::{Imports, instances, parts};
 use crate::bindings::prophecy::fabric_auth::storage::{
     Entry, Host, HostWithStore, Page, Precondition, StorageError, WriteOutcome,
 };
@@ -28,9 +28,9 @@ impl<T: Send> HostWithStore<T> for Imports {
         tag: Option<String>,
         precondition: Precondition,
     ) -> Result<Result<WriteOutcome, StorageError>> {
-        let parts = parts(accessor);
-        let written = parts.storage.put(&key, value, tag, precondition.into()).await;
-        parts.changed(&key, &written);
+        let instances = instances(accessor);
+        let written = instances.parts.storage.put(&key, value, tag, precondition.into()).await;
+        instances.changed(&key, &written);
         Ok(written.map(Into::into).map_err(Into::into))
     }
 
@@ -39,9 +39,9 @@ impl<T: Send> HostWithStore<T> for Imports {
         key: String,
         revision: u64,
     ) -> Result<Result<WriteOutcome, StorageError>> {
-        let parts = parts(accessor);
-        let written = parts.storage.delete(&key, revision).await;
-        parts.changed(&key, &written);
+        let instances = instances(accessor);
+        let written = instances.parts.storage.delete(&key, revision).await;
+        instances.changed(&key, &written);
         Ok(written.map(Into::into).map_err(Into::into))
     }
 

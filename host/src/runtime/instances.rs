@@ -39,12 +39,7 @@ pub(crate) struct Parts {
 /// The instances of a host, and the parts they share.
 pub(crate) struct Instances {
     pub(super) program: Program,
-    pub(crate) storage: Observed<dyn Storage>,
-    pub(crate) keys: Arc<dyn MasterKeys>,
-    pub(crate) journal: Arc<dyn Journal>,
-    pub(crate) deployment: Deployment,
-    pub(crate) clock: SharedClock,
-    pub(crate) egress: HttpClient,
+    pub(crate) parts: Arc<Parts>,
     long_lived: Vec<Mutex<Option<Instance>>>,
     renewals: Arc<Renewals>,
     tasks: TaskTracker,
@@ -63,16 +58,10 @@ impl Instances {
     pub(crate) fn new(program: Program, parts: Parts) -> (Arc<Self>, Hold) {
         let room = usize::try_from(program.most_instances() / 4).unwrap_or(usize::MAX).max(1);
         let count = thread::available_parallelism().map_or(1, usize::from).min(8).min(room);
-        let Parts { storage, keys, journal, deployment, clock, egress } = parts;
         let (hold, ending) = watch::channel(());
         let instances = Self {
             program,
-            storage,
-            keys,
-            journal,
-            deployment,
-            clock,
-            egress,
+            parts: Arc::new(parts),
             long_lived: (0..count).map(|_| Mutex::new(None)).collect(),
             renewals: Arc::default(),
             tasks: TaskTracker::new(),
@@ -165,7 +154,7 @@ impl Instances {
         }
         self.tasks.close();
         self.tasks.wait().await;
-        self.storage.writes_done().await;
+        self.parts.storage.writes_done().await;
     }
 
     async fn invalidate(&self, key: &str) {

@@ -74,7 +74,7 @@ impl State {
         table.set_max_capacity(RESOURCES);
         let mut http = WasiHttpCtx::new();
         http.set_field_size_limit(HEADER_BYTES);
-        let egress = EgressHooks::new(instances.egress.clone());
+        let egress = EgressHooks::new(instances.parts.egress.clone());
         let engine = instances.engine().clone();
         let limits = StoreLimitsBuilder::new().memory_size(MEMORY).instances(16).memories(2).tables(16).build();
         let state = Self { instances, egress, table, http, limits, stretch: Arc::default() };
