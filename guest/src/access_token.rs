@@ -137,9 +137,9 @@ impl<P: Ports> Core<P> {
         };
         let usable = !grant.usable_for().is_zero();
         match holder.identity {
-            IdentityKind::ServicePrincipal => {
-                Ok(Some(grant).filter(|grant| usable && grant.record.lineage == fabric.lineage))
-            }
+            IdentityKind::ServicePrincipal => Ok(Some(grant).filter(|grant| {
+                usable && grant.record.lineage == fabric.lineage && grant.record.workspace == fabric.workspace
+            })),
             IdentityKind::Person => {
                 if let Some(reason) = sign_in_reason(&grant) {
                     return Err(Error::sign_in(reason));

@@ -68,6 +68,8 @@ impl<P: Ports> Core<P> {
     pub(crate) async fn discover(&self, workspace: &Workspace<'_>) -> Result<DiscoveryRecord> {
         let key = storage_key::discovery(workspace.root, workspace.account_id);
         let stored: Option<Stored<DiscoveryRecord>> = self.read(&key).await?;
+        // One that points elsewhere was changed in the store: it is asked for anew.
+        let stored = stored.filter(|stored| stays_on(workspace.root, &stored.record));
         if let Some(stored) = stored.as_ref().filter(|stored| stored.age < LIFE) {
             return Ok(stored.record.clone());
         }
@@ -95,7 +97,8 @@ impl<P: Ports> Core<P> {
     /// The same without asking anybody.
     pub(crate) async fn known_server(&self, workspace: &Workspace<'_>) -> Result<Option<DiscoveryRecord>> {
         let key = storage_key::discovery(workspace.root, workspace.account_id);
-        Ok(self.read::<DiscoveryRecord>(&key).await?.map(|stored| stored.record))
+        let stored = self.read::<DiscoveryRecord>(&key).await?;
+        Ok(stored.map(|stored| stored.record).filter(|record| stays_on(workspace.root, record)))
     }
 
     /// Asks the host, whatever is stored. Test Connection does, since it is to tell what is so now.
@@ -135,10 +138,15 @@ impl<P: Ports> Core<P> {
         let url = format!("{root}/.well-known/databricks-config");
         match self.send(HttpRequest::get(url), CALL_DEADLINE).await {
             Ok(reply) if reply.status == 200 => Ok(serde_json::from_slice(&reply.body).unwrap_or_default()),
+            // A passing failure must not be taken for a host without this document, and kept for an hour.
+            Ok(reply) if reply.status == 429 || reply.status >= 500 => Err(Error::unavailable(
+                format!("{root} does not answer properly just now (status {}).", reply.status),
+                None,
+            )),
             Ok(_) => Ok(HostMetadata::default()),
             // A host that does not accept connections will not do so for the second document either.
             Err(failure @ HttpFailure::NotSent(_)) => Err(unreachable(failure, root)),
-            Err(HttpFailure::OutcomeUnknown) => Ok(HostMetadata::default()),
+            Err(failure @ HttpFailure::OutcomeUnknown) => Err(unreachable(failure, root)),
         }
     }
 
@@ -218,6 +226,12 @@ fn check(root: &str, issuer: &str, metadata: &ServerMetadata) -> Result<()> {
         )));
     }
     Ok(())
+}
+
+/// Whether a stored document names nothing but the workspace's own host.
+fn stays_on(root: &str, record: &DiscoveryRecord) -> bool {
+    let endpoints = [&record.issuer, &record.authorization_endpoint, &record.token_endpoint];
+    endpoints.into_iter().chain(&record.revocation_endpoint).all(|endpoint| is_on(root, endpoint))
 }
 
 /// Whether a URL is on a root's very origin. The root is normalised; the URL comes from a peer and must begin with it.

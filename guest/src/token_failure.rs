@@ -160,9 +160,13 @@ fn is_code_refused(answer: &PeerAnswer) -> bool {
 /// The meaning of an answer whose words have none.
 fn by_status(answer: &PeerAnswer, retry_after: Option<Duration>) -> TokenFailure {
     let is_refusal_in_json = matches!(answer.shape, BodyShape::OAuth | BodyShape::Api);
+    // A gateway on the way also writes JSON; only words of OAuth or a code of the API's prove that it was the server.
+    let is_the_server = answer.shape == BodyShape::OAuth || !answer.code.is_empty();
     let is_unavailable = answer.has_code(&["temporarily_unavailable"]) || answer.status == 503;
     match (answer.status, answer.shape) {
-        _ if is_refusal_in_json && is_unavailable => TokenFailure::UnavailableUnprocessed { retry_after },
+        _ if is_refusal_in_json && is_the_server && is_unavailable => {
+            TokenFailure::UnavailableUnprocessed { retry_after }
+        }
         (404 | 405, _) | (300..400, _) | (400..500, BodyShape::Html) => TokenFailure::WrongEndpoint,
         (400, BodyShape::Empty) => TokenFailure::MalformedRequest,
         (408, _) | (_, BodyShape::Empty) => TokenFailure::OutcomeUnknown,

@@ -54,12 +54,12 @@ panic = "abort"
 /// Measures it.
 pub fn measure(criterion: &mut Criterion) {
     // Only now: a filter on the command line mostly means that these are not asked for.
-    let mut programs = None;
+    let (mut programs, mut sandbox) = (None, None);
     for workload in WORKLOADS {
         let mut group = criterion.benchmark_group(format!("cryptography, {workload}"));
         group.bench_function("sandbox", |bencher| {
             let Programs { sandboxed, .. } = programs.get_or_insert_with(Programs::build);
-            let mut sandbox = Sandbox::new(sandboxed);
+            let sandbox = sandbox.get_or_insert_with(|| Sandbox::new(sandboxed));
             bencher.iter_custom(|times| sandbox.run(workload, times));
         });
         group.bench_function("native, portable", |bencher| {

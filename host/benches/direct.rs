@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use fabric_auth::clock::{Clock as _, MovableClock};
 use fabric_auth::contract::deployment::Description;
-use fabric_auth::contract::{Activity, Caller, Error, TokenDescription};
+use fabric_auth::contract::{Activity, Caller, Error, TeamMembership, TeamRole, TokenDescription};
 use fabric_auth::keys::{self, MasterKeys};
 use fabric_auth::storage::{self, Storage};
-use fabric_auth_tests::{DEV, World};
+use fabric_auth_tests::{DEV, World, alice};
 use wasmtime::component::{
     Accessor, Component, ComponentExportIndex, ComponentType, InstancePre, Lift, Linker, Lower, TypedFunc,
 };
@@ -129,6 +129,14 @@ pub async fn access_token<T: Send + 'static>(
     let parameters = (caller.clone(), DEV.to_owned(), Activity::PipelineDevelopment);
     let (served,) = function.call_concurrent(accessor, parameters).await.expect("a call that does not trap");
     served.expect("a token")
+}
+
+/// Alice, whom something distinguishes that her grant does not depend on: the instance remembers each of her apart.
+pub fn told_apart(number: u32) -> Caller {
+    let other = TeamMembership { team: format!("team-{number}"), role: TeamRole::Member };
+    let mut caller = alice();
+    caller.teams.push(other);
+    caller
 }
 
 impl ResourceLimiter for State {

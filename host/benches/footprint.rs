@@ -7,16 +7,19 @@
 #![expect(clippy::print_stdout, reason = "this is what the bench is for")]
 
 use criterion::Criterion;
-use fabric_auth::contract::{Caller, TeamMembership, TeamRole};
 use fabric_auth_tests::{World, alice};
 
-use super::direct::{COMPONENT, Direct, access_token};
+use super::direct::{COMPONENT, Direct, access_token, told_apart};
 use super::timing::runtime;
 
 const CALLS: u32 = 10_000;
 
 /// Measures it, unless other benches were asked for by name.
 pub fn measure(_criterion: &mut Criterion) {
+    let mut asked_for = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).peekable();
+    if asked_for.peek().is_some() && !asked_for.any(|name| name == "footprint") {
+        return;
+    }
     println!("footprint/component file: {} bytes (budget 400,000)", COMPONENT.len());
     runtime().block_on(async {
         let world = World::new().await;
@@ -35,12 +38,4 @@ pub fn measure(_criterion: &mut Criterion) {
             println!("footprint/memory of an instance, {who}: {} KiB (budget 16,384)", memory / 1_024);
         }
     });
-}
-
-/// Alice, whom something distinguishes that her grant does not depend on: the instance remembers each apart.
-fn told_apart(number: u32) -> Caller {
-    let other = TeamMembership { team: format!("team-{number}"), role: TeamRole::Member };
-    let mut caller = alice();
-    caller.teams.push(other);
-    caller
 }

@@ -4,6 +4,7 @@
 //! - `bare call`: the same types, parameters and bytes over a component that does nothing else (`bare.rs`);
 //! - `component`: the component called in its store, without the host's task; what it does itself is the difference to
 //!   the bare call (a look into its cache, the clock, the bytes);
+//! - `component, full cache`: the same when it remembers as many callers as it can;
 //! - `task`: the hop to the task that owns an instance and back, without a component.
 //!
 //! The callers are tasks of the runtime, as those of a service are. Someone who waits for a call by blocking a thread
@@ -19,8 +20,11 @@ use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot};
 
 use super::bare::Bare;
-use super::direct::{Direct, access_token};
+use super::direct::{Direct, Instance, access_token, told_apart};
 use super::timing::{Times, median, runtime, timed};
+
+/// Callers enough to fill the cache of an instance.
+const MANY: u32 = 6_000;
 
 /// Measures it.
 pub fn measure(criterion: &mut Criterion) {
@@ -51,6 +55,18 @@ pub fn measure(criterion: &mut Criterion) {
         });
     });
 
+    let mut full = None;
+    group.bench_function("component, full cache", |bencher| {
+        let instance = full.get_or_insert_with(|| runtime.block_on(with_full_cache(&world)));
+        let (function, caller) = (instance.access_token, told_apart(MANY));
+        bencher.iter_custom(|calls| {
+            let measured = instance.store.run_concurrent(async |accessor| {
+                median(calls, async || timed(access_token(accessor, function, &caller)).await).await
+            });
+            runtime.block_on(measured).expect("an instance that lives")
+        });
+    });
+
     let (token, description) =
         runtime.block_on(world.token_for(&alice(), Activity::PipelineDevelopment)).expect("a token");
     let mut bare = runtime.block_on(Bare::new(&token, &description));
@@ -75,6 +91,19 @@ pub fn measure(criterion: &mut Criterion) {
         bencher.iter_custom(|calls| spawned(&runtime, hops(calls, token.clone())));
     });
     group.finish();
+}
+
+/// An instance that remembers as many callers as it can, the last of them number [`MANY`].
+async fn with_full_cache(world: &World) -> Instance {
+    let mut instance = Direct::new(world).instantiate().await;
+    let function = instance.access_token;
+    let filling = instance.store.run_concurrent(async |accessor| {
+        for number in 0..=MANY {
+            access_token(accessor, function, &told_apart(number)).await;
+        }
+    });
+    filling.await.expect("an instance that lives");
+    instance
 }
 
 /// Asks a host for its token.
