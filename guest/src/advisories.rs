@@ -20,7 +20,7 @@ impl<P: Ports> Core<P> {
             problems.push((AdvisoryKind::MissingServicePrincipal, service_principal_missing(&fabric.record.name)));
         }
         let app = self.app_connection(&deployment, &caller.tenant, fabric.record.app_connection.as_deref()).await;
-        match app {
+        match app.map_err(Error::from) {
             Err(error @ Error::AppConnectionMissing(_)) => problems.push((AdvisoryKind::MissingAppConnection, error)),
             Err(error) => return Err(error),
             Ok(_) => {}

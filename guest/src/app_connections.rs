@@ -1,11 +1,16 @@
 //! The app connection that people sign in through: which one a fabric uses, and its client secret.
 
+mod stored;
+
+pub(crate) use stored::AppConnections;
+
 use std::time::Duration;
 
 use crate::contract::Error;
+use crate::contract::administration::RefreshTokenPolicy;
 use crate::contract::deployment::{Description, Mode};
 use crate::core::Core;
-use crate::error::Result;
+use crate::error::{Failure, Result};
 use crate::ports::Ports;
 use crate::record::{AppConnectionRecord, Record as _, Stored};
 use crate::sealing::Binding;
@@ -24,6 +29,9 @@ pub const OFFLINE_ACCESS: &str = "offline_access";
 /// Databricks' default life of an unused refresh token, for estimates where an admin recorded no other.
 const DEFAULT_SESSION: Duration = Duration::from_secs(7 * 24 * 3_600);
 
+/// How long a reply proves that refresh tokens of its client are reusable.
+const PROOF: Duration = Duration::from_secs(24 * 3_600);
+
 /// An app connection in force.
 pub struct AppConnection {
     /// Its name.
@@ -32,6 +40,7 @@ pub struct AppConnection {
     pub client_id: String,
     scopes: Vec<String>,
     session: Option<u64>,
+    refresh_token_policy: RefreshTokenPolicy,
     secret: SecretAt,
 }
 
@@ -57,6 +66,16 @@ impl AppConnection {
         scopes
     }
 
+    /// How long from now on it may be assumed that a refresh token of this client can be sent again. `proved`: by the
+    /// reply at hand.
+    pub fn reusable_for(&self, proved: bool) -> Duration {
+        match self.refresh_token_policy {
+            RefreshTokenPolicy::Reusable => PROOF,
+            RefreshTokenPolicy::Unknown if proved => PROOF,
+            RefreshTokenPolicy::Unknown | RefreshTokenPolicy::SingleUse => Duration::ZERO,
+        }
+    }
+
     /// How long a refresh token is assumed to live unused.
     pub fn session(&self) -> Duration {
         self.session.map_or(DEFAULT_SESSION, Duration::from_secs)
@@ -73,7 +92,7 @@ impl<P: Ports> Core<P> {
         deployment: &Description,
         tenant: &str,
         name: Option<&str>,
-    ) -> Result<AppConnection> {
+    ) -> Result<AppConnection, Failure> {
         let built_in = built_in(deployment);
         if name == Some(BUILT_IN)
             && let Some(built_in) = built_in
@@ -82,31 +101,15 @@ impl<P: Ports> Core<P> {
         }
         let stored = match name {
             Some(name) => self.read(&storage_key::app_connection(tenant, name)).await?,
-            None => self.app_connection_records(tenant).await?.into_iter().find(|stored| stored.record.default),
+            None => self.stored_app_connections(tenant).await?.into_default(built_in.is_some())?,
         };
         match (stored, name) {
             (Some(stored), _) => Ok(from_record(stored)),
             (None, Some(name)) => Err(Error::AppConnectionMissing(format!(
                 "The app connection `{name}` that this fabric names is not registered. A Prophecy cluster admin can register it under Admin Settings > Security."
-            ))),
-            (None, None) => built_in.ok_or_else(nothing_registered),
-        }
-    }
-
-    /// All stored app connections of a tenant, by name.
-    pub(crate) async fn app_connection_records(&self, tenant: &str) -> Result<Vec<Stored<AppConnectionRecord>>> {
-        let prefix = storage_key::app_connections(tenant);
-        let mut records = Vec::new();
-        let mut after = None;
-        loop {
-            let page = self.ports.list(&prefix, after.as_deref(), 100).await?;
-            for (key, entry) in page.entries {
-                records.push(Stored::parse(&key, entry)?);
-            }
-            match page.next {
-                Some(next) => after = Some(next),
-                None => return Ok(records),
-            }
+            ))
+            .into()),
+            (None, None) => Ok(built_in.ok_or_else(nothing_registered)?),
         }
     }
 
@@ -138,6 +141,7 @@ pub fn built_in(deployment: &Description) -> Option<AppConnection> {
         client_id,
         scopes: Vec::new(),
         session: None,
+        refresh_token_policy: RefreshTokenPolicy::Unknown,
         secret: SecretAt::Deployment,
     })
 }
@@ -149,6 +153,7 @@ pub fn client_secret_binding<'a>(tenant: &'a str, key: &'a str, lineage: &'a str
 
 fn from_record(stored: Stored<AppConnectionRecord>) -> AppConnection {
     let Stored { record, key, .. } = stored;
+    let refresh_token_policy = record.refresh_token_policy();
     debug_assert!(record.version <= AppConnectionRecord::VERSION);
     let secret = match record.client_secret {
         Some(sealed) => SecretAt::Sealed { key, lineage: record.lineage, sealed },
@@ -159,6 +164,7 @@ fn from_record(stored: Stored<AppConnectionRecord>) -> AppConnection {
         client_id: record.client_id,
         scopes: record.scopes,
         session: record.refresh_token_lifetime_seconds,
+        refresh_token_policy,
         secret,
     }
 }

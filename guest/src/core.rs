@@ -6,21 +6,30 @@ use crate::contract::deployment::Description;
 use crate::contract::journal::{Action, Event, Outcome};
 use crate::contract::{Caller, Error, TokenReference};
 use crate::error::Result;
+use crate::hand_outs::HandOuts;
+use crate::policy::Policy;
 use crate::ports::Ports;
 use crate::prophecy_version;
 use crate::token_cache::TokenCache;
 
-/// One instance's core. What it remembers between calls is the cache of opened access tokens and nothing else;
-/// everything that must last is in the store.
+/// One instance's core. What it remembers between calls is the cache of opened access tokens and which hand-outs the
+/// journal has been told of, and nothing else; everything that must last is in the store.
 pub struct Core<P> {
     pub(crate) ports: P,
     pub(crate) tokens: RefCell<TokenCache>,
+    pub(crate) hand_outs: RefCell<HandOuts>,
+    pub(crate) policy: Policy,
 }
 
 impl<P: Ports> Core<P> {
-    /// A core with an empty memory.
+    /// A core with an empty memory, as it is shipped.
     pub fn new(ports: P) -> Self {
-        Self { ports, tokens: RefCell::new(TokenCache::default()) }
+        Self::with_policy(ports, Policy::SHIPPED)
+    }
+
+    /// A core under other rules, to show what each of them is for.
+    pub fn with_policy(ports: P, policy: Policy) -> Self {
+        Self { ports, tokens: RefCell::default(), hand_outs: RefCell::default(), policy }
     }
 
     /// The deployment, after checking that its Prophecy is new enough.

@@ -10,12 +10,12 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::contract::Error;
-use crate::contract::storage::StorageError;
+use crate::contract::storage::{Precondition, StorageError};
 use crate::core::Core;
-use crate::error::Result;
+use crate::error::{Failure, Result};
 use crate::exchange::{CALL_DEADLINE, unreachable};
 use crate::ports::{HttpFailure, HttpRequest, HttpResponse, Ports};
-use crate::record::{DiscoveryRecord, FabricRecord, Record as _, Stored, over};
+use crate::record::{DiscoveryRecord, FabricRecord, Record as _, Stored};
 use crate::storage_key;
 
 /// A document is used this long without asking again. Databricks does not move endpoints; an hour bounds the effect
@@ -67,15 +67,13 @@ impl<P: Ports> Core<P> {
     /// `unreachable`, `unavailable`, or `wrong-workspace` when the host is no workspace with OAuth.
     pub(crate) async fn discover(&self, workspace: &Workspace<'_>) -> Result<DiscoveryRecord> {
         let key = storage_key::discovery(workspace.root, workspace.account_id);
-        let stored: Option<Stored<DiscoveryRecord>> = self.read(&key).await?;
-        // One that points elsewhere was changed in the store: it is asked for anew.
-        let stored = stored.filter(|stored| stays_on(workspace.root, &stored.record));
+        let (stored, precondition) = self.remembered(&key, workspace).await?;
         if let Some(stored) = stored.as_ref().filter(|stored| stored.age < LIFE) {
             return Ok(stored.record.clone());
         }
         match self.discover_anew(workspace).await {
             Ok(record) => {
-                self.remember(&key, &record, stored.as_ref()).await;
+                self.remember(&key, &record, precondition).await;
                 Ok(record)
             }
             Err(error) => match stored {
@@ -87,18 +85,35 @@ impl<P: Ports> Core<P> {
 
     /// The authorization server as it was last seen, however long ago; asked for only when it never was. Enough to
     /// find a grant, whose issuer is the one it was given by.
-    pub(crate) async fn last_seen_server(&self, workspace: &Workspace<'_>) -> Result<DiscoveryRecord> {
+    pub(crate) async fn last_seen_server(&self, workspace: &Workspace<'_>) -> Result<DiscoveryRecord, Failure> {
         match self.known_server(workspace).await? {
             Some(server) => Ok(server),
-            None => self.discover(workspace).await,
+            None => Ok(self.discover(workspace).await?),
         }
     }
 
     /// The same without asking anybody.
-    pub(crate) async fn known_server(&self, workspace: &Workspace<'_>) -> Result<Option<DiscoveryRecord>> {
+    pub(crate) async fn known_server(&self, workspace: &Workspace<'_>) -> Result<Option<DiscoveryRecord>, Failure> {
         let key = storage_key::discovery(workspace.root, workspace.account_id);
-        let stored = self.read::<DiscoveryRecord>(&key).await?;
-        Ok(stored.map(|stored| stored.record).filter(|record| stays_on(workspace.root, record)))
+        let (stored, _) = self.remembered(&key, workspace).await?;
+        Ok(stored.map(|stored| stored.record))
+    }
+
+    /// The stored document, and the precondition for writing over it. One that is damaged or points elsewhere was
+    /// changed in the store. It is as good as none and is written over: nothing in it is worth keeping, since the host
+    /// says it all again.
+    async fn remembered(
+        &self,
+        key: &str,
+        workspace: &Workspace<'_>,
+    ) -> Result<(Option<Stored<DiscoveryRecord>>, Precondition), Failure> {
+        let Some(entry) = self.ports.get(key).await? else { return Ok((None, Precondition::Absent)) };
+        let precondition = Precondition::Revision(entry.revision);
+        match Stored::<DiscoveryRecord>::parse(key, entry) {
+            Ok(stored) => Ok((Some(stored).filter(|stored| stays_on(workspace.root, &stored.record)), precondition)),
+            Err(Error::Internal(_)) => Ok((None, precondition)),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Asks the host, whatever is stored. Test Connection does, since it is to tell what is so now.
@@ -151,9 +166,9 @@ impl<P: Ports> Core<P> {
     }
 
     /// Keeps a document. If that fails it is asked for again next time, and nothing is lost.
-    async fn remember(&self, key: &str, record: &DiscoveryRecord, before: Option<&Stored<DiscoveryRecord>>) {
+    async fn remember(&self, key: &str, record: &DiscoveryRecord, over: Precondition) {
         if let Ok(value) = crate::record::encode(record) {
-            let _: std::result::Result<_, StorageError> = self.ports.put(key, value, None, over(before)).await;
+            let _: std::result::Result<_, StorageError> = self.ports.put(key, value, None, over).await;
         }
     }
 }

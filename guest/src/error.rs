@@ -7,7 +7,49 @@ use crate::contract::storage::StorageError;
 use crate::contract::{Error, InvalidInput, Retry, SignInReason, SignInRequired};
 
 /// Result of the core.
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a record or a secret could not be had, by whether the store said anything at all: memory may stand in for a store
+/// that does not answer, and for nothing else.
+#[derive(Debug)]
+pub enum Failure {
+    /// The store or the key store does not answer.
+    NoAnswer(Error),
+    /// Anything else, such as what a store that does answer leads to.
+    Told(Error),
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::NoAnswer(error) | Failure::Told(error) => error,
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Told(error)
+    }
+}
+
+impl From<StorageError> for Failure {
+    fn from(error: StorageError) -> Self {
+        match error {
+            StorageError::Unavailable(_) => Self::NoAnswer(error.into()),
+            StorageError::OutcomeUnknown(_) | StorageError::OutOfLimits(_) => Self::Told(error.into()),
+        }
+    }
+}
+
+impl From<KeysError> for Failure {
+    fn from(error: KeysError) -> Self {
+        match error {
+            KeysError::Unavailable(_) => Self::NoAnswer(error.into()),
+            KeysError::UnknownKey(_) | KeysError::Refused => Self::Told(error.into()),
+        }
+    }
+}
 
 impl Error {
     /// A parameter that is not acceptable, by its name in the contract, and what would be right.
@@ -29,7 +71,7 @@ impl Error {
                 "Your Databricks session has ended. Sign in again; your Databricks account admin sets how long it lasts."
             }
             SignInReason::OutcomeUnknown => {
-                "A renewal of your Databricks session was interrupted, and Databricks may have ended it. Sign in again."
+                "Whether your Databricks session can still be renewed is not known: a renewal was interrupted, or a backup of Prophecy's store was put back. Sign in again."
             }
             SignInReason::NoRefreshToken => {
                 "Your Databricks sign-in has run out and cannot be renewed, because Databricks gave no refresh token. Sign in again."
@@ -100,12 +142,9 @@ impl From<StorageError> for Error {
 impl From<KeysError> for Error {
     fn from(error: KeysError) -> Self {
         match error {
-            KeysError::UnknownKey(key_id) => Self::unavailable(
-                format!(
-                    "The master key {key_id} is not in the key ring here. Whoever operates this deployment must add it; nothing is lost."
-                ),
-                None,
-            ),
+            KeysError::UnknownKey(key_id) => Self::Misconfigured(format!(
+                "The master key {key_id} is not in this host's key ring. Whoever operates this deployment must give it back or add it to this host's ring; nothing is lost."
+            )),
             KeysError::Unavailable(reason) => {
                 Self::unavailable(format!("The key store does not answer: {reason}"), None)
             }

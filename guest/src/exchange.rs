@@ -21,6 +21,9 @@ pub const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
 /// Discovery and workspace calls.
 pub const CALL_DEADLINE: Duration = Duration::from_secs(15);
 
+/// What a reply that is already on this machine takes at most to be handed over.
+const AFTER_SLEEP: Duration = Duration::from_millis(500);
+
 /// Longest reply of a token endpoint or a metadata document. The largest seen is some 6 KiB.
 pub const SMALL_REPLY: usize = 128 * 1024;
 
@@ -57,10 +60,17 @@ impl HttpResponse {
 
 impl<P: Ports> Core<P> {
     /// Sends, and gives up at the deadline. Given up means outcome unknown: the request may yet be acted on.
+    ///
+    /// A machine that slept past the deadline may have the reply in its buffers. It gets a moment to hand that over.
     pub(crate) async fn send(&self, request: HttpRequest, deadline: Duration) -> Result<HttpResponse, HttpFailure> {
         let reply = pin!(self.ports.send(request));
         let late = pin!(self.ports.wait(deadline));
-        match select(reply, late).await {
+        let reply = match select(reply, late).await {
+            Either::Left((reply, _)) => return reply,
+            Either::Right(((), reply)) => reply,
+        };
+        let too_late = pin!(self.ports.wait(AFTER_SLEEP));
+        match select(reply, too_late).await {
             Either::Left((reply, _)) => reply,
             Either::Right(((), _)) => Err(HttpFailure::OutcomeUnknown),
         }

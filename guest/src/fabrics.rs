@@ -2,36 +2,41 @@
 
 use crate::contract::{Caller, Error};
 use crate::core::Core;
-use crate::error::Result;
+use crate::error::{Failure, Result};
 use crate::permissions;
 use crate::ports::Ports;
 use crate::record::{FabricRecord, Stored};
 use crate::sealing::Binding;
 use crate::secret::ClientSecret;
 use crate::storage_key;
+use crate::text;
 
 impl<P: Ports> Core<P> {
     /// A fabric of the caller's tenant, whether or not the caller may use it.
     ///
     /// # Errors
     /// `invalid-input` for a name that cannot be one, `not-found`.
-    pub(crate) async fn fabric(&self, caller: &Caller, name: &str) -> Result<Stored<FabricRecord>> {
+    pub(crate) async fn fabric(&self, caller: &Caller, name: &str) -> Result<Stored<FabricRecord>, Failure> {
         permissions::check_caller(caller)?;
         permissions::bounded("fabric", name, 128)?;
-        self.fabric_of(&caller.tenant, name).await?.ok_or_else(permissions::no_such_fabric)
+        Ok(self.fabric_of(&caller.tenant, name).await?.ok_or_else(permissions::no_such_fabric)?)
     }
 
     /// A fabric by tenant and name, if it is there.
     ///
     /// # Errors
-    /// `internal` when the record under its key is another fabric's: somebody moved it in the store.
-    pub(crate) async fn fabric_of(&self, tenant: &str, name: &str) -> Result<Option<Stored<FabricRecord>>> {
-        let stored: Option<Stored<FabricRecord>> = self.read(&storage_key::fabric(tenant, name)).await?;
-        match stored {
-            Some(stored) if stored.record.name != name => {
-                Err(Error::Internal("A stored fabric stands in the place of another; it was not used.".to_owned()))
-            }
-            stored => Ok(stored),
+    /// `internal` when the record under its key is damaged or another fabric's: somebody changed it in the store.
+    pub(crate) async fn fabric_of(&self, tenant: &str, name: &str) -> Result<Option<Stored<FabricRecord>>, Failure> {
+        let damaged = || {
+            Error::Internal(format!(
+                "What is stored of the fabric `{}` is damaged; it was not used, and left as it is. A Prophecy cluster admin can remove it; then it can be created anew.",
+                text::clean(name, 128)
+            ))
+        };
+        match self.read(&storage_key::fabric(tenant, name)).await {
+            Ok(Some(stored)) if !is_in_place(tenant, &stored) => Err(damaged().into()),
+            Err(Failure::Told(Error::Internal(_))) => Err(damaged().into()),
+            stored => stored,
         }
     }
 
@@ -54,6 +59,11 @@ impl<P: Ports> Core<P> {
         let mut secret = self.open(&binding, sealed).await?;
         Ok((client_id.clone(), ClientSecret::from(std::mem::take(&mut *secret))))
     }
+}
+
+/// Whether a fabric stands under its own name.
+pub fn is_in_place(tenant: &str, stored: &Stored<FabricRecord>) -> bool {
+    storage_key::fabric(tenant, &stored.record.name) == stored.key
 }
 
 /// What a fabric's sealed service principal secret is bound to: beside its record, where it may be sent and who may use

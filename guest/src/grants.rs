@@ -9,7 +9,7 @@ use crate::contract::databricks_oauth::CompletedSignIn;
 use crate::contract::{Caller, Error};
 use crate::core::Core;
 use crate::discovery::is_on;
-use crate::error::Result;
+use crate::error::{Failure, Result};
 use crate::ports::Ports;
 use crate::record::{GrantRecord, Identity, Record as _, SignInRecord, Stored, WRITE_ATTEMPTS, Written, over};
 use crate::sealed_field::Preparation;
@@ -47,8 +47,8 @@ pub struct SignedIn<'a> {
     pub reply: &'a TokenReply,
     /// Who the workspace says it is.
     pub me: &'a Me,
-    /// Time since the tokens were asked for.
-    pub elapsed: Duration,
+    /// When the tokens were asked for.
+    pub asked_at: Duration,
 }
 
 /// The tokens of one generation, sealed.
@@ -138,7 +138,7 @@ impl<P: Ports> Core<P> {
         who_am_i::expect_email(me, caller.email.as_deref())?;
         let key = storage_key::person_grant(&caller.tenant, &pending.issuer, &pending.client_id, &caller.user);
         let record = new_grant(&signed_in, prepared, &key)?;
-        self.replace_grant(caller, &key, &record, me).await?;
+        self.replace_grant(signed_in, &key, &record).await?;
         Ok(CompletedSignIn {
             fabric: pending.fabric.clone(),
             databricks_user: me.user_name.clone(),
@@ -148,13 +148,18 @@ impl<P: Ports> Core<P> {
     }
 
     /// Writes a new lineage over whatever is there. A renewal of the old one that is under way finds it gone.
-    async fn replace_grant(&self, caller: &Caller, key: &str, record: &GrantRecord, me: &Me) -> Result<()> {
+    ///
+    /// `record` has its durations as of when the tokens were asked for. They are counted down right before each write:
+    /// reading what is there may have taken long.
+    async fn replace_grant(&self, signed_in: SignedIn<'_>, key: &str, record: &GrantRecord) -> Result<()> {
+        let SignedIn { caller, me, asked_at, .. } = signed_in;
         let mut before: Option<Stored<GrantRecord>> = self.read(key).await?;
         for _ in 0..WRITE_ATTEMPTS {
             if let Some(before) = &before {
                 self.expect_same_subject(caller, before, record, me).await?;
             }
-            match self.write(key, record, None, over(before.as_ref())).await? {
+            let counted = record.counted_down(self.ports.monotonic().saturating_sub(asked_at));
+            match self.write(key, &counted, None, over(before.as_ref())).await? {
                 Written::Done(_) => return Ok(()),
                 Written::Lost(now) => before = now,
             }
@@ -178,7 +183,7 @@ impl<P: Ports> Core<P> {
     }
 
     /// Who a person's grant belongs to.
-    pub(crate) async fn identity(&self, tenant: &str, grant: &Stored<GrantRecord>) -> Result<Identity> {
+    pub(crate) async fn identity(&self, tenant: &str, grant: &Stored<GrantRecord>) -> Result<Identity, Failure> {
         let damaged = || Error::Internal("A stored grant does not say whose it is.".to_owned());
         let sealed = grant.record.identity.as_deref().ok_or_else(damaged)?;
         let text = self.open(&grant.binding(tenant, IDENTITY), sealed).await?;
@@ -187,11 +192,15 @@ impl<P: Ports> Core<P> {
         // whoever changes those in the store does not redirect a grant.
         let GrantRecord { issuer, client_id, workspace, .. } = &grant.record;
         let in_place = storage_key::person_grant(tenant, issuer, client_id, &identity.user) == grant.key;
-        if in_place && is_on(workspace, issuer) { Ok(identity) } else { Err(damaged()) }
+        if in_place && is_on(workspace, issuer) { Ok(identity) } else { Err(damaged().into()) }
     }
 
     /// The access token in hand.
-    pub(crate) async fn access_token_of(&self, tenant: &str, grant: &Stored<GrantRecord>) -> Result<AccessToken> {
+    pub(crate) async fn access_token_of(
+        &self,
+        tenant: &str,
+        grant: &Stored<GrantRecord>,
+    ) -> Result<AccessToken, Failure> {
         let sealed = grant.record.access_token.as_deref().unwrap_or_default();
         let mut token = self.open(&grant.binding(tenant, ACCESS_TOKEN), sealed).await?;
         Ok(AccessToken::from(std::mem::take(&mut *token)))
@@ -209,9 +218,9 @@ impl<P: Ports> Core<P> {
     }
 }
 
-/// The record of a new grant.
+/// The record of a new grant, its durations as of when its tokens were asked for.
 fn new_grant(signed_in: &SignedIn<'_>, prepared: PreparedGrant, key: &str) -> Result<GrantRecord> {
-    let SignedIn { caller, pending, app, reply, me, elapsed } = *signed_in;
+    let SignedIn { caller, pending, app, reply, me, .. } = *signed_in;
     let PreparedGrant { tokens, identity, lineage } = prepared;
     let writer = tokens.writer.clone();
     let sealed = tokens.seal(&caller.tenant, key, &lineage, 1, &reply.access_token, reply.refresh_token.as_ref())?;
@@ -237,8 +246,10 @@ fn new_grant(signed_in: &SignedIn<'_>, prepared: PreparedGrant, key: &str) -> Re
         access_token: Some(sealed.access_token),
         refresh_token: sealed.refresh_token,
         life: reply.lifetime,
-        remaining: reply.lifetime.saturating_sub(elapsed),
-        session_remaining: app.session().saturating_sub(elapsed),
+        remaining: reply.lifetime,
+        session_remaining: app.session(),
+        reusable_for: app.reusable_for(false),
+        unresolved: 0,
         claim: None,
         cool_down: None,
         writer,

@@ -8,7 +8,7 @@
 //! | a function of the contract | the module named after what it does: [`sign_in`], [`access_token`], [`test_connection`], [`administration`], … |
 //! | who may do what | [`permissions`] |
 //! | what is stored, and where | [`record`], [`storage_key`] |
-//! | the refresh protocol | [`renewal`], with its times in [`timing`] |
+//! | the refresh protocol | [`renewal`], with its rules in [`policy`], its times in [`timing`], pauses in [`cool_down`] and [`breaker`] |
 //! | what an answer of Databricks means | [`token_failure`], [`api_failure`] |
 
 pub mod access_token;
@@ -18,6 +18,7 @@ pub mod api_call;
 pub mod api_failure;
 pub mod app_connections;
 pub mod bindings;
+pub mod breaker;
 pub mod callback;
 #[cfg(target_family = "wasm")]
 mod component;
@@ -31,11 +32,14 @@ pub mod exchange;
 pub mod fabrics;
 pub mod gateway;
 pub mod grants;
+pub mod hand_outs;
 pub mod jdbc_url;
 pub mod maintenance;
 pub mod peer_answer;
+pub mod pending_sign_in;
 pub mod permissions;
 pub mod pkce;
+pub mod policy;
 pub mod ports;
 pub mod prophecy_version;
 pub mod record;

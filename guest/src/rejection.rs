@@ -35,8 +35,9 @@ impl<P: Ports> Core<P> {
         match api_failure::classify(&answer, rejection.location.as_deref()) {
             ApiFailure::TokenRejected => {
                 let verdict = self.reject(&holder.grant, token).await?;
+                // Also where another host has replaced the token: this one may still remember it.
+                self.tokens.borrow_mut().invalidate(std::slice::from_ref(&holder.grant));
                 if verdict == RejectionVerdict::TokenRejected {
-                    self.tokens.borrow_mut().invalidate(std::slice::from_ref(&holder.grant));
                     let mut entry = event(caller, Action::TokenRejected);
                     entry.fabric = Some(holder.fabric.record.name.clone());
                     entry.workspace = Some(holder.fabric.record.workspace.clone());

@@ -4,7 +4,7 @@ use zeroize::Zeroizing;
 
 use crate::contract::Error;
 use crate::core::Core;
-use crate::error::Result;
+use crate::error::{Failure, Result};
 use crate::ports::Ports;
 use crate::sealing::{self, Binding, PreparedSeal};
 
@@ -48,7 +48,7 @@ impl<P: Ports> Core<P> {
     /// # Errors
     /// `unavailable` when its master key is not here or the key store does not answer; `internal` when it was changed,
     /// moved from another record, or is not what it should be. Nothing tells which.
-    pub(crate) async fn open(&self, binding: &Binding<'_>, sealed: &str) -> Result<Zeroizing<String>> {
+    pub(crate) async fn open(&self, binding: &Binding<'_>, sealed: &str) -> Result<Zeroizing<String>, Failure> {
         let damaged = || {
             Error::Internal("A sealed value does not open: it was changed, or moved from another record.".to_owned())
         };
@@ -57,7 +57,7 @@ impl<P: Ports> Core<P> {
         let mut plaintext = sealed.open(&data_key, binding).map_err(|_| damaged())?;
         match String::from_utf8(std::mem::take(&mut *plaintext)) {
             Ok(text) => Ok(Zeroizing::new(text)),
-            Err(_) => Err(damaged()),
+            Err(_) => Err(damaged().into()),
         }
     }
 }

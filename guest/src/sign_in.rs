@@ -1,42 +1,27 @@
 //! Signing a person in (U2M): authorization code with PKCE (RFC 6749 section 4.1, RFC 7636, RFC 9700).
 //!
-//! A pending sign-in is a record of its own, found by the digest of `state` under the digest of its user, so that a
-//! callback finds nothing but a sign-in of the very person who comes back with it.
+//! What is kept between the two halves is in [`crate::pending_sign_in`].
 
-use std::time::Duration;
-
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
-use crate::app_connections::AppConnection;
 use crate::callback::{self, Answer, Callback};
 use crate::contract::databricks_oauth::{CompletedSignIn, PendingSignIn};
 use crate::contract::deployment::Description;
 use crate::contract::journal::Action;
-use crate::contract::storage::{Precondition, WriteOutcome};
-use crate::contract::{Caller, Error, Retry, SignInReason};
+use crate::contract::{Caller, Error, SignInReason};
 use crate::core::{Core, event, outcome};
 use crate::discovery::Workspace;
 use crate::error::{Result, nanoseconds};
 use crate::grants::SignedIn;
+use crate::pending_sign_in::{NewSignIn, SIGN_IN_LIFE};
 use crate::permissions;
 use crate::pkce;
 use crate::ports::Ports;
-use crate::record::{DiscoveryRecord, FabricRecord, Record as _, SignInRecord, Stored, Written};
-use crate::sealing::Binding;
-use crate::secret::{AuthorizationCode, BindingSecret, CodeVerifier, SignInState};
-use crate::storage_key;
+use crate::record::{DiscoveryRecord, FabricRecord, SignInRecord, Stored};
+use crate::secret::{AuthorizationCode, BindingSecret, CodeVerifier};
 use crate::text;
 use crate::token_failure::GrantType;
 use crate::token_request::{self, Client};
-
-/// How long a person may take. Databricks' own page gives up sooner; a code is dead long before.
-pub const SIGN_IN_LIFE: Duration = Duration::from_secs(600);
-
-/// How many sign-ins of one person may be pending. More tabs than anybody opens; it bounds what a loop can store.
-const MOST_PENDING: usize = 16;
 
 impl<P: Ports> Core<P> {
     /// `databricks-oauth.begin-sign-in`: gives the authorization URL, the binding secret and a description.
@@ -51,6 +36,8 @@ impl<P: Ports> Core<P> {
         may_sign_in(caller, &fabric.record)?;
         let redirect_url = redirect_url_of(&deployment, redirect_url)?;
         let app = self.app_connection(&deployment, &caller.tenant, fabric.record.app_connection.as_deref()).await?;
+        // A client secret that does not open is told now, not once the person has signed in.
+        self.client_secret(&caller.tenant, &app).await?;
         self.make_room(caller).await?;
         let server = self.discover(&Workspace::from(&fabric.record)).await?;
         let result = self.store_sign_in(caller, &fabric.record, &app, &server, &redirect_url).await;
@@ -59,8 +46,9 @@ impl<P: Ports> Core<P> {
         entry.workspace = Some(fabric.record.workspace.clone());
         entry.outcome = outcome(&result);
         self.journal(entry).await;
-        let (authorization_url, binding) = result?;
-        Ok((authorization_url, binding, PendingSignIn { redirect_url, expires_in: nanoseconds(SIGN_IN_LIFE) }))
+        let new = result?;
+        let authorization_url = authorization_url(&server, &app.client_id, &redirect_url, &new);
+        Ok((authorization_url, new.binding, PendingSignIn { redirect_url, expires_in: nanoseconds(SIGN_IN_LIFE) }))
     }
 
     /// `databricks-oauth.complete-sign-in`.
@@ -84,97 +72,6 @@ impl<P: Ports> Core<P> {
         result
     }
 
-    /// Makes state, binding secret and verifier, and stores what completing needs.
-    async fn store_sign_in(
-        &self,
-        caller: &Caller,
-        fabric: &FabricRecord,
-        app: &AppConnection,
-        server: &DiscoveryRecord,
-        redirect_url: &str,
-    ) -> Result<(String, BindingSecret)> {
-        let state = SignInState::from(self.random_text());
-        let binding = BindingSecret::from(self.random_text());
-        let verifier = pkce::code_verifier(Zeroizing::new(self.random()));
-        let lineage = self.random_text();
-        let key = storage_key::sign_in(&caller.tenant, &caller.user, state.expose());
-        let scopes = app.scopes_with(&fabric.scopes);
-        let url = authorization_url(server, &app.client_id, redirect_url, &scopes, &state, &verifier);
-        let sealed = self.seal(&verifier_binding(&caller.tenant, &key, &lineage), verifier.expose().as_bytes()).await?;
-        let record = SignInRecord {
-            version: SignInRecord::VERSION,
-            fabric: fabric.name.clone(),
-            workspace: fabric.workspace.clone(),
-            workspace_id: fabric
-                .workspace_id
-                .clone()
-                .or_else(|| server.workspace_id.clone().filter(|_| server.unified)),
-            issuer: server.issuer.clone(),
-            token_endpoint: server.token_endpoint.clone(),
-            issuer_required: server.sends_issuer,
-            app_connection: app.name.clone(),
-            client_id: app.client_id.clone(),
-            redirect_url: redirect_url.to_owned(),
-            scopes,
-            binding: binding_digest(&binding),
-            lineage,
-            code_verifier: sealed,
-            unknown: serde_json::Map::new(),
-        };
-        match self.write(&key, &record, None, Precondition::Absent).await? {
-            Written::Done(_) => Ok((url, binding)),
-            Written::Lost(_) => Err(Error::Internal("Two sign-ins drew the same random state.".to_owned())),
-        }
-    }
-
-    /// Keeps one person's pending sign-ins few: forgets those that are over, refuses when there are too many.
-    async fn make_room(&self, caller: &Caller) -> Result<()> {
-        let prefix = storage_key::sign_ins_of(&caller.tenant, &caller.user);
-        let page = self.ports.list(&prefix, None, 100).await?;
-        let mut pending = 0;
-        for (key, entry) in page.entries {
-            if Duration::from_nanos(entry.age) >= SIGN_IN_LIFE {
-                self.ports.delete(&key, entry.revision).await?;
-            } else {
-                pending += 1;
-            }
-        }
-        if pending >= MOST_PENDING {
-            return Err(Error::Throttled(Retry {
-                retry_after: Some(nanoseconds(Duration::from_secs(60))),
-                message: "Too many sign-ins of yours are waiting to be completed. Finish one, or wait a few minutes."
-                    .to_owned(),
-            }));
-        }
-        Ok(())
-    }
-
-    /// Finds the sign-in that a callback belongs to and uses it up. What does not belong together leaves it there for
-    /// the browser that began it.
-    async fn take_sign_in(
-        &self,
-        caller: &Caller,
-        state: &SignInState,
-        binding: &BindingSecret,
-    ) -> Result<Stored<SignInRecord>> {
-        let unknown = || {
-            Error::NotFound("This sign-in is not known: it was completed already, took longer than ten minutes, or was begun by somebody else. Begin again.".to_owned())
-        };
-        let key = storage_key::sign_in(&caller.tenant, &caller.user, state.expose());
-        let pending: Stored<SignInRecord> = self.read(&key).await?.ok_or_else(unknown)?;
-        let same: bool = binding_digest(binding).as_bytes().ct_eq(pending.record.binding.as_bytes()).into();
-        if !same {
-            return Err(Error::invalid(
-                "binding",
-                "This sign-in was begun in another browser. Complete it there, or begin again here.",
-            ));
-        }
-        match self.ports.delete(&key, pending.revision).await? {
-            WriteOutcome::Written(_) if pending.age < SIGN_IN_LIFE => Ok(pending),
-            _ => Err(unknown()),
-        }
-    }
-
     async fn finish(
         &self,
         deployment: &Description,
@@ -182,10 +79,11 @@ impl<P: Ports> Core<P> {
         pending: &Stored<SignInRecord>,
         callback: Callback,
     ) -> Result<CompletedSignIn> {
+        let verifier = self.code_verifier_of(caller, pending).await?;
         check_issuer(&pending.record, callback.issuer.as_deref())?;
         match callback.answer {
             Answer::Refused { code, description } => Err(callback::refusal(&code, &description)),
-            Answer::Code(code) => self.exchange_code(deployment, caller, pending, code).await,
+            Answer::Code(code) => self.exchange_code(deployment, caller, pending, code, verifier).await,
         }
     }
 
@@ -196,6 +94,7 @@ impl<P: Ports> Core<P> {
         caller: &Caller,
         pending: &Stored<SignInRecord>,
         code: AuthorizationCode,
+        verifier: CodeVerifier,
     ) -> Result<CompletedSignIn> {
         let record = &pending.record;
         let app = self.app_connection(deployment, &caller.tenant, Some(&record.app_connection)).await?;
@@ -203,27 +102,19 @@ impl<P: Ports> Core<P> {
             return Err(Error::Conflict("The app connection was changed while you signed in. Begin again.".to_owned()));
         }
         let secret = self.client_secret(&caller.tenant, &app).await?;
-        let binding = verifier_binding(&caller.tenant, &pending.key, &record.lineage);
-        let mut verifier = self.open(&binding, &record.code_verifier).await?;
-        let verifier = CodeVerifier::from(std::mem::take(&mut *verifier));
         let prepared = self.prepare_grant().await?;
 
         let client = Client { id: &record.client_id, secret: secret.as_ref() };
         let request =
             token_request::authorization_code(&record.token_endpoint, &client, &code, &record.redirect_url, &verifier);
-        let sent_at = self.ports.monotonic();
+        let asked_at = self.ports.monotonic();
         let reply = self
             .request_token(GrantType::AuthorizationCode, request, &record.workspace)
             .await
             .map_err(|failure| failure.of_person())?;
         let me = self.who_am_i(&record.workspace, record.workspace_id.as_deref(), &reply.access_token).await?;
-        let elapsed = self.ports.monotonic().saturating_sub(sent_at);
-        let signed_in = SignedIn { caller, pending: record, app: &app, reply: &reply, me: &me, elapsed };
+        let signed_in = SignedIn { caller, pending: record, app: &app, reply: &reply, me: &me, asked_at };
         self.store_new_grant(signed_in, prepared).await
-    }
-
-    fn random_text(&self) -> String {
-        URL_SAFE_NO_PAD.encode(*Zeroizing::new(self.random::<32>()))
     }
 }
 
@@ -250,22 +141,15 @@ fn redirect_url_of(deployment: &Description, wanted: Option<String>) -> Result<S
 }
 
 /// The authorization request (RFC 6749 section 4.1.1). Exactly the parameters that Databricks' own clients send.
-fn authorization_url(
-    server: &DiscoveryRecord,
-    client_id: &str,
-    redirect_url: &str,
-    scopes: &[String],
-    state: &SignInState,
-    verifier: &CodeVerifier,
-) -> String {
+fn authorization_url(server: &DiscoveryRecord, client_id: &str, redirect_url: &str, new: &NewSignIn) -> String {
     let mut query = form_urlencoded::Serializer::new(String::new());
     query
         .append_pair("response_type", "code")
         .append_pair("client_id", client_id)
         .append_pair("redirect_uri", redirect_url)
-        .append_pair("scope", &scopes.join(" "))
-        .append_pair("state", state.expose())
-        .append_pair("code_challenge", &pkce::code_challenge(verifier))
+        .append_pair("scope", &new.scopes.join(" "))
+        .append_pair("state", new.state.expose())
+        .append_pair("code_challenge", &pkce::code_challenge(&new.verifier))
         .append_pair("code_challenge_method", "S256");
     let separator = if server.authorization_endpoint.contains('?') { '&' } else { '?' };
     format!("{}{separator}{}", server.authorization_endpoint, query.finish())
@@ -284,14 +168,6 @@ fn check_issuer(pending: &SignInRecord, issuer: Option<&str>) -> Result<()> {
     }
 }
 
-fn verifier_binding<'a>(tenant: &'a str, key: &'a str, lineage: &'a str) -> Binding<'a> {
-    Binding { tenant, key, lineage, generation: 0, field: "code-verifier" }
-}
-
-fn binding_digest(binding: &BindingSecret) -> String {
-    storage_key::digest(&["binding", binding.expose()])
-}
-
 /// Why a code that Databricks does not take means beginning again.
 pub fn code_refused() -> Error {
     let mut error = Error::sign_in(SignInReason::NeverSignedIn);
@@ -305,6 +181,7 @@ pub fn code_refused() -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::secret::SignInState;
 
     fn server() -> DiscoveryRecord {
         DiscoveryRecord {
@@ -320,15 +197,21 @@ mod tests {
         }
     }
 
+    fn new_sign_in() -> NewSignIn {
+        NewSignIn {
+            state: SignInState::from("st".to_owned()),
+            binding: BindingSecret::from("secret".to_owned()),
+            verifier: CodeVerifier::from("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk".to_owned()),
+            scopes: vec!["all-apis".to_owned(), "offline_access".to_owned()],
+        }
+    }
+
     /// PB-078, PB-100, PB-161.
     #[test]
     fn the_authorization_request_has_the_parameters_of_databricks_own_clients() {
-        let state = SignInState::from("st".to_owned());
-        let verifier = CodeVerifier::from("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk".to_owned());
-        let scopes = ["all-apis".to_owned(), "offline_access".to_owned()];
         let redirect = "https://app.example/api/databricks/oauthredirect";
         assert_eq!(
-            authorization_url(&server(), "app", redirect, &scopes, &state, &verifier),
+            authorization_url(&server(), "app", redirect, &new_sign_in()),
             "https://x/oidc/v1/authorize?response_type=code&client_id=app&redirect_uri=https%3A%2F%2Fapp.example%2Fapi%2Fdatabricks%2Foauthredirect&scope=all-apis+offline_access&state=st&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256"
         );
     }
@@ -336,14 +219,7 @@ mod tests {
     #[test]
     fn a_query_in_the_endpoint_is_added_to() {
         let server = DiscoveryRecord { authorization_endpoint: "https://x/a?b=c".into(), ..server() };
-        let url = authorization_url(
-            &server,
-            "app",
-            "r",
-            &[],
-            &SignInState::from("s".to_owned()),
-            &CodeVerifier::from("v".to_owned()),
-        );
+        let url = authorization_url(&server, "app", "r", &new_sign_in());
         assert!(url.starts_with("https://x/a?b=c&response_type=code&"));
     }
 }

@@ -14,30 +14,64 @@ use crate::permissions;
 use crate::ports::Ports;
 use crate::record::{Ended, FabricRecord, GrantRecord, Stored, WRITE_ATTEMPTS, Written};
 use crate::secret::RefreshToken;
+use crate::storage_key;
 use crate::token_request::{self, Client};
+
+/// How many grants are listed at a time. A person has one for each client id at an issuer.
+const PIECE: u32 = 100;
+
+/// A grant as it was before it was ended, and its refresh token, where there was one that opened.
+type EndedGrant = (Stored<GrantRecord>, Option<RefreshToken>);
 
 impl<P: Ports> Core<P> {
     /// `databricks-oauth.sign-out`.
     pub async fn sign_out(&self, caller: &Caller, fabric: &str) -> Result<CompletedSignOut> {
         let fabric = self.fabric(caller, fabric).await?;
         permissions::identity_for(caller, &fabric.record, Activity::PipelineDevelopment)?;
-        let key = self.person_grant_key(caller, &fabric.record).await?;
-        let result = self.end_grant(&caller.tenant, &key).await;
+        self.deployment()?;
+        let server = self.last_seen_server(&Workspace::from(&fabric.record)).await?;
+        let result = self.end_grants_at(caller, &server.issuer).await;
         let mut entry = event(caller, Action::SignOut);
         entry.fabric = Some(fabric.record.name.clone());
         entry.workspace = Some(fabric.record.workspace.clone());
         entry.outcome = outcome(&result);
         self.journal(entry).await;
-        let Some((grant, refresh_token)) = result? else {
-            return Ok(CompletedSignOut { grant_ended: false, revoked: false });
-        };
-        self.tokens.borrow_mut().invalidate(&[key]);
-        let revoked = self.revoke(&caller.tenant, &fabric.record, &grant, refresh_token).await;
-        Ok(CompletedSignOut { grant_ended: true, revoked })
+        let ended = result?;
+        let mut tokens = 0;
+        let mut revoked = 0;
+        for (grant, refresh_token) in &ended {
+            let Some(token) = refresh_token else { continue };
+            tokens += 1;
+            revoked += u32::from(self.revoke(&caller.tenant, &fabric.record, grant, token).await);
+        }
+        Ok(CompletedSignOut { grant_ended: !ended.is_empty(), revoked: tokens > 0 && revoked == tokens })
+    }
+
+    /// Ends every grant that a person has from an issuer. There is one for each client id that they have signed in
+    /// through, and the app connection may have been given another one, or be gone.
+    async fn end_grants_at(&self, caller: &Caller, issuer: &str) -> Result<Vec<EndedGrant>> {
+        let prefix = storage_key::person_grants_at(&caller.tenant, issuer, &caller.user);
+        let mut ended = Vec::new();
+        let mut obstacle = None;
+        let mut after = None;
+        loop {
+            let page = self.ports.list(&prefix, after.as_deref(), PIECE).await?;
+            for (key, _) in page.entries {
+                match self.end_grant(&caller.tenant, &key).await {
+                    Ok(grant) => ended.extend(grant),
+                    // One that cannot be ended keeps none of the others.
+                    Err(error) => obstacle = Some(error),
+                }
+            }
+            match page.next {
+                Some(next) => after = Some(next),
+                None => return obstacle.map_or(Ok(ended), Err),
+            }
+        }
     }
 
     /// Puts a tombstone in a grant's place. Gives the grant as it was and its refresh token, if it was alive.
-    async fn end_grant(&self, tenant: &str, key: &str) -> Result<Option<(Stored<GrantRecord>, Option<RefreshToken>)>> {
+    async fn end_grant(&self, tenant: &str, key: &str) -> Result<Option<EndedGrant>> {
         let mut before: Option<Stored<GrantRecord>> = self.read(key).await?;
         for _ in 0..WRITE_ATTEMPTS {
             let Some(grant) = before.filter(|grant| grant.record.ended != Some(Ended::SignedOut)) else {
@@ -45,6 +79,7 @@ impl<P: Ports> Core<P> {
             };
             match self.write(key, &tombstone(&grant.record, self.random_name()), None, grant.precondition()).await? {
                 Written::Done(_) => {
+                    self.tokens.borrow_mut().invalidate(std::slice::from_ref(&grant.key));
                     // Forgetting comes first and has happened; whether the token can still be opened decides only
                     // whether it can be revoked.
                     let refresh_token = self.refresh_token_of(tenant, &grant).await.unwrap_or_default();
@@ -62,18 +97,21 @@ impl<P: Ports> Core<P> {
         tenant: &str,
         fabric: &FabricRecord,
         grant: &Stored<GrantRecord>,
-        token: Option<RefreshToken>,
+        token: &RefreshToken,
     ) -> bool {
-        let Some(token) = token else { return false };
         let Ok(server) = self.discover(&Workspace::from(fabric)).await else { return false };
         let Some(endpoint) = server.revocation_endpoint else { return false };
         let Ok(deployment) = self.deployment() else { return false };
         let Ok(app) = self.app_connection(&deployment, tenant, grant.record.app_connection.as_deref()).await else {
             return false;
         };
+        // The secret of another client is no business of this token's.
+        if app.client_id != grant.record.client_id {
+            return false;
+        }
         let Ok(secret) = self.client_secret(tenant, &app).await else { return false };
         let client = Client { id: &grant.record.client_id, secret: secret.as_ref() };
-        let request = token_request::revocation(&endpoint, &client, &token);
+        let request = token_request::revocation(&endpoint, &client, token);
         self.send(request, CALL_DEADLINE).await.is_ok_and(|reply| reply.status == 200)
     }
 
@@ -116,6 +154,8 @@ fn tombstone(grant: &GrantRecord, writer: String) -> GrantRecord {
         refresh_token: None,
         remaining: Duration::ZERO,
         session_remaining: Duration::ZERO,
+        reusable_for: Duration::ZERO,
+        unresolved: 0,
         claim: None,
         cool_down: None,
         writer,

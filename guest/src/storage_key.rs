@@ -22,6 +22,11 @@ pub fn app_connections(tenant: &str) -> String {
     format!("app-connection/{}/", encode(tenant))
 }
 
+/// Which app connection of a tenant is the default one.
+pub fn default_app_connection(tenant: &str) -> String {
+    format!("default-app-connection/{}", encode(tenant))
+}
+
 /// A fabric of a tenant.
 pub fn fabric(tenant: &str, name: &str) -> String {
     format!("{}{}", fabrics(tenant), encode(name))
@@ -32,6 +37,11 @@ pub fn fabrics(tenant: &str) -> String {
     format!("fabric/{}/", encode(tenant))
 }
 
+/// The name in the key of a tenant's fabric. `None` when it is not one.
+pub fn fabric_name(tenant: &str, key: &str) -> Option<String> {
+    decode(key.strip_prefix(&fabrics(tenant))?)
+}
+
 /// A pending sign-in, by the digest of its `state`.
 pub fn sign_in(tenant: &str, user: &str, state: &str) -> String {
     format!("{}{}", sign_ins_of(tenant, user), digest(&["state", state]))
@@ -39,7 +49,7 @@ pub fn sign_in(tenant: &str, user: &str, state: &str) -> String {
 
 /// Prefix of one user's pending sign-ins.
 pub fn sign_ins_of(tenant: &str, user: &str) -> String {
-    format!("{SIGN_INS}{}/{}/", encode(tenant), digest(&["user", tenant, user]))
+    format!("{SIGN_INS}{}/{}/", encode(tenant), user_digest(tenant, user))
 }
 
 /// Prefix of all pending sign-ins.
@@ -50,15 +60,28 @@ pub fn discovery(workspace_root: &str, account_id: Option<&str>) -> String {
     format!("discovery/{}/{}", encode(workspace_root), encode(account_id.unwrap_or_default()))
 }
 
+/// How a token endpoint has been doing lately.
+pub fn token_endpoint(url: &str) -> String {
+    format!("token-endpoint/{}", digest(&["token-endpoint", url]))
+}
+
 /// A person's grant: one for each (tenant, issuer, client id, Prophecy user), so that fabrics on one workspace share it.
 pub fn person_grant(tenant: &str, issuer: &str, client_id: &str, user: &str) -> String {
-    format!("{}{}", person_grants(tenant), digest(&["grant", tenant, issuer, client_id, user]))
+    format!("{}{}", person_grants_at(tenant, issuer, user), digest(&["client", client_id]))
+}
+
+/// Prefix of one user's grants from one issuer, whichever client they were given to.
+pub fn person_grants_at(tenant: &str, issuer: &str, user: &str) -> String {
+    format!("{}{}/{}/", person_grants(tenant), user_digest(tenant, user), digest(&["issuer", issuer]))
 }
 
 /// Prefix of a tenant's grants of people.
 pub fn person_grants(tenant: &str) -> String {
     format!("{PERSON_GRANTS}{}/", encode(tenant))
 }
+
+/// Prefix of all grants.
+pub const GRANTS: &str = "grant/";
 
 const PERSON_GRANTS: &str = "grant/person/";
 
@@ -94,7 +117,7 @@ pub enum GrantKey {
 /// Takes a grant's key apart. `None` when it is not one.
 pub fn parse_grant(key: &str) -> Option<GrantKey> {
     if let Some(rest) = key.strip_prefix(PERSON_GRANTS) {
-        let (tenant, _digest) = rest.split_once('/')?;
+        let (tenant, _digests) = rest.split_once('/')?;
         return Some(GrantKey::Person { tenant: decode(tenant)? });
     }
     let (tenant, fabric) = key.strip_prefix(SERVICE_PRINCIPAL_GRANTS)?.split_once('/')?;
@@ -133,6 +156,11 @@ pub fn digest(parts: &[&str]) -> String {
     base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(hash.finalize())
 }
 
+/// Stands for a user in keys.
+fn user_digest(tenant: &str, user: &str) -> String {
+    digest(&["user", tenant, user])
+}
+
 fn encode(part: &str) -> String {
     utf8_percent_encode(part, ENCODED).to_string()
 }
@@ -162,6 +190,28 @@ mod tests {
         assert_eq!(parse_grant(&key), Some(GrantKey::Person { tenant: "acme".into() }));
         assert_eq!(parse_grant("fabric/acme/dev"), None);
         assert_eq!(parse_grant("grant/person/acme"), None);
+    }
+
+    #[test]
+    fn a_persons_grants_from_one_issuer_stand_together_and_apart_from_all_others() {
+        let prefix = person_grants_at("acme", "https://x/oidc", "alice");
+        assert!(prefix.starts_with(&person_grants("acme")));
+        let [former, present] = ["former", "present"].map(|id| person_grant("acme", "https://x/oidc", id, "alice"));
+        assert!(former.starts_with(&prefix) && present.starts_with(&prefix) && former != present);
+        for other in [
+            person_grant("acme", "https://x/oidc", "present", "bob"),
+            person_grant("acme", "https://y/oidc", "present", "alice"),
+            person_grant("globex", "https://x/oidc", "present", "alice"),
+        ] {
+            assert!(!other.starts_with(&prefix), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_fabrics_key_gives_back_its_name_to_its_own_tenant() {
+        let key = fabric("acme & co", "dev/eu");
+        assert_eq!(fabric_name("acme & co", &key).as_deref(), Some("dev/eu"));
+        assert_eq!(fabric_name("acme", &key), None);
     }
 
     #[test]

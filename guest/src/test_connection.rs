@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::exchange::LARGE_REPLY;
 use crate::permissions;
 use crate::ports::{HttpRequest, Ports};
-use crate::record::{FabricRecord, Stored};
+use crate::record::{DiscoveryRecord, FabricRecord, Stored};
 use crate::secret::{AccessToken, ClientSecret};
 use crate::text;
 
@@ -122,21 +122,32 @@ impl<P: Ports> Core<P> {
         let fabric = &subject.fabric;
         if let (IdentityKind::ServicePrincipal, Some((client_id, secret))) = (subject.identity, &subject.given) {
             let server = self.discover(&Workspace::from(&fabric.record)).await?;
-            return Ok(self.client_credentials(&fabric.record, &server, client_id, secret).await?.access_token);
+            return self.test_credentials(&fabric.record, &server, client_id, secret).await;
         }
         if !subject.stored && subject.identity == IdentityKind::ServicePrincipal {
             return self.token_with_stored_secret(caller, fabric).await;
         }
         let holder = self.holder_of(caller, fabric.clone(), subject.identity).await?;
         let grant = self.usable_grant(&holder).await?;
-        self.access_token_of(&caller.tenant, &grant).await
+        Ok(self.access_token_of(&caller.tenant, &grant).await?)
     }
 
     /// A form may leave the secret out while workspace and client id are those it was stored with.
     async fn token_with_stored_secret(&self, caller: &Caller, fabric: &Stored<FabricRecord>) -> Result<AccessToken> {
         let (client_id, secret) = self.service_principal_secret(&caller.tenant, fabric).await?;
         let server = self.discover(&Workspace::from(&fabric.record)).await?;
-        Ok(self.client_credentials(&fabric.record, &server, &client_id, &secret).await?.access_token)
+        self.test_credentials(&fabric.record, &server, &client_id, &secret).await
+    }
+
+    async fn test_credentials(
+        &self,
+        fabric: &FabricRecord,
+        server: &DiscoveryRecord,
+        client_id: &str,
+        secret: &ClientSecret,
+    ) -> Result<AccessToken> {
+        let asked = self.client_credentials(fabric, server, client_id, secret).await;
+        asked.map(|reply| reply.access_token).map_err(|failure| failure.of_service_principal(&fabric.name))
     }
 
     async fn journal_test(&self, caller: &Caller, subject: &Subject, problem: Option<&Error>) {

@@ -30,7 +30,7 @@ pub fn until_window(remaining: Duration, life: Duration, grant: &str) -> Duratio
 }
 
 /// A number from 0 to 1 that is always the same for a grant and evenly spread over grants.
-fn fraction(grant: &str) -> f64 {
+pub fn fraction(grant: &str) -> f64 {
     let [first, second, third, fourth, ..] = <[u8; 32]>::from(Sha256::digest(grant));
     f64::from(u32::from_be_bytes([first, second, third, fourth])) / f64::from(u32::MAX)
 }

@@ -3,10 +3,23 @@
 //! One cache for the instance, keyed by everything that decided about the token: the whole caller, the fabric, the
 //! activity. Two callers never share an entry, even where they share a grant.
 
-use std::collections::{BTreeMap, VecDeque};
+mod invalidations;
+mod key;
+#[cfg(test)]
+mod tests;
+mod uses;
+
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::contract::{Activity, Caller, TeamRole, TokenDescription, TokenReference};
+use self::invalidations::{Invalidations, Moment};
+pub use self::key::CacheKey;
+use self::uses::Uses;
+use zeroize::Zeroizing;
+
+use crate::contract::{TokenDescription, TokenReference};
+use crate::error::nanoseconds;
 use crate::secret::AccessToken;
 
 /// An entry is served this long without asking the store again. Another host's sign-out takes effect within it.
@@ -18,17 +31,31 @@ const UNCONFIRMED_FOR: Duration = Duration::from_secs(60);
 /// Half of the instance's memory budget (16 MiB).
 const CAPACITY: usize = 8 * 1024 * 1024;
 
+/// What an entry takes beside its texts: its fields, its places in the two maps and what the allocator adds.
+const FIXED: usize = 512;
+
+/// What one more text in a list takes beside its bytes.
+const PER_TEXT: usize = 32;
+
 /// The cache. Oldest entries go first when it is full.
 #[derive(Default)]
 pub struct TokenCache {
-    entries: BTreeMap<CacheKey, CachedToken>,
-    arrivals: VecDeque<CacheKey>,
+    entries: BTreeMap<CacheKey, Entry>,
+    /// The entries by their numbers.
+    arrivals: BTreeMap<u64, CacheKey>,
+    last_number: u64,
     bytes: usize,
+    invalidations: Invalidations,
+    /// Of tokens that are not here any more.
+    uses: Uses,
 }
 
-/// Everything that decided about a token.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct CacheKey(Vec<u8>);
+/// What is kept under a key.
+struct Entry {
+    token: CachedToken,
+    /// Grows with each entry that is added.
+    number: u64,
+}
 
 /// An opened token and how long it is good.
 pub struct CachedToken {
@@ -42,10 +69,18 @@ pub struct CachedToken {
     pub fabric: String,
     /// Until when it may be served, on the monotonic clock.
     pub usable_until: Duration,
-    /// When its renewal begins, on the monotonic clock.
-    pub window_at: Duration,
     /// When the store was last asked, on the monotonic clock.
     pub confirmed_at: Duration,
+    /// When it was last served, on the monotonic clock. Serving alone moves it, also while others look at the cache.
+    pub served_at: Cell<Duration>,
+}
+
+/// The moment before the store was asked. What it says is held to be so as of then.
+#[derive(Clone, Copy)]
+pub struct Asking {
+    /// On the monotonic clock.
+    pub at: Duration,
+    moment: Moment,
 }
 
 /// What may be done with an entry now.
@@ -55,35 +90,8 @@ pub enum Standing {
     Confirmed,
     /// Ask the store first; if it does not answer, serve it.
     MayServeUnconfirmed,
-    /// Forget it.
+    /// Ask the store first; serve it only if it is confirmed.
     Over,
-}
-
-impl CacheKey {
-    /// A key. Every part is preceded by its length, so that parts cannot run together.
-    pub fn new(caller: &Caller, fabric: &str, activity: Activity) -> Self {
-        let mut key = CacheKey(Vec::with_capacity(128));
-        key.0.push(activity as u8);
-        key.0.push(caller.kind as u8);
-        key.0.push(u8::from(caller.cluster_admin));
-        for part in [&caller.tenant, &caller.user, fabric] {
-            key.text(part);
-        }
-        for part in [&caller.email, &caller.on_behalf_of] {
-            key.0.push(u8::from(part.is_some()));
-            key.text(part.as_deref().unwrap_or_default());
-        }
-        for membership in &caller.teams {
-            key.0.push(u8::from(membership.role == TeamRole::Admin));
-            key.text(&membership.team);
-        }
-        key
-    }
-
-    fn text(&mut self, text: &str) {
-        self.0.extend_from_slice(&(text.len() as u64).to_be_bytes());
-        self.0.extend_from_slice(text.as_bytes());
-    }
 }
 
 impl CachedToken {
@@ -99,160 +107,93 @@ impl CachedToken {
         }
     }
 
+    /// The token and its description as of now; nothing when it may not be served any more.
+    pub fn served(&self, now: Duration) -> Option<(Zeroizing<String>, TokenDescription)> {
+        let left = self.usable_until.saturating_sub(now);
+        if left.is_zero() {
+            return None;
+        }
+        self.served_at.set(now);
+        let description = TokenDescription { expires_in: nanoseconds(left), ..self.description.clone() };
+        Some((Zeroizing::new(self.token.expose().to_owned()), description))
+    }
+
     fn bytes(&self, key: &CacheKey) -> usize {
-        const FIXED: usize = 512;
-        FIXED + 2 * key.0.len() + self.token.expose().len() + self.grant.len() + self.fabric.len()
+        let TokenDescription { reference, databricks_user, workspace_url, scopes, .. } = &self.description;
+        let described = reference.lineage.len() + databricks_user.len() + workspace_url.len();
+        let scopes: usize = scopes.iter().map(|scope| PER_TEXT + scope.len()).sum();
+        FIXED + 2 * key.bytes() + self.token.expose().len() + self.grant.len() + self.fabric.len() + described + scopes
     }
 }
 
 impl TokenCache {
     /// The entry for a key.
     pub fn get(&self, key: &CacheKey) -> Option<&CachedToken> {
-        self.entries.get(key)
+        self.entries.get(key).map(|entry| &entry.token)
     }
 
-    /// Remembers a token.
-    pub fn insert(&mut self, key: CacheKey, token: CachedToken) {
+    /// To be called right before the store is asked for what may be remembered afterwards.
+    pub fn asking(&self, now: Duration) -> Asking {
+        Asking { at: now, moment: self.invalidations.now() }
+    }
+
+    /// Remembers a token, unless its grant or fabric was invalidated after the store was asked for it.
+    pub fn insert(&mut self, key: CacheKey, token: CachedToken, asking: Asking) {
         self.remove(&key);
+        let changed = |record: &str| self.invalidations.concerned(record, asking.moment);
         let bytes = token.bytes(&key);
-        while self.bytes + bytes > CAPACITY {
-            match self.arrivals.pop_front() {
-                Some(oldest) => self.forget(&oldest),
-                None => return,
-            }
+        if changed(&token.grant) || changed(&token.fabric) || bytes > CAPACITY {
+            self.uses.note(&token.grant, token.served_at.get());
+            return;
         }
-        self.bytes += bytes;
-        self.arrivals.push_back(key.clone());
-        self.entries.insert(key, token);
+        while self.bytes.saturating_add(bytes) > CAPACITY {
+            let Some((_, oldest)) = self.arrivals.pop_first() else { return };
+            self.remove(&oldest);
+        }
+        self.bytes = self.bytes.saturating_add(bytes);
+        self.last_number += 1;
+        self.arrivals.insert(self.last_number, key.clone());
+        self.entries.insert(key, Entry { token, number: self.last_number });
     }
 
-    /// Notes that the store still has this very token, as of a time. Any other one is forgotten.
-    pub fn confirm(&mut self, key: &CacheKey, reference: &TokenReference, asked_at: Duration) {
-        let Some(cached) = self.entries.get_mut(key) else { return };
-        let in_hand = &cached.description.reference;
+    /// Notes that the store still has this very token. Any other one is forgotten. Gives whether it has.
+    pub fn confirm(&mut self, key: &CacheKey, reference: &TokenReference, asking: Asking) -> bool {
+        let Some(Entry { token, .. }) = self.entries.get_mut(key) else { return false };
+        let in_hand = &token.description.reference;
         if in_hand.generation == reference.generation && in_hand.lineage == reference.lineage {
-            cached.confirmed_at = asked_at;
-        } else {
-            self.remove(key);
+            token.confirmed_at = token.confirmed_at.max(asking.at);
+            return true;
         }
+        self.remove(key);
+        false
     }
 
     /// Forgets a token.
     pub fn remove(&mut self, key: &CacheKey) {
-        if self.entries.contains_key(key) {
-            self.arrivals.retain(|arrival| arrival != key);
-            self.forget(key);
+        if let Some(Entry { token, number }) = self.entries.remove(key) {
+            self.arrivals.remove(&number);
+            self.bytes = self.bytes.saturating_sub(token.bytes(key));
+            self.uses.note(&token.grant, token.served_at.get());
         }
     }
 
-    /// Forgets every token whose fabric or grant stands under one of these keys.
+    /// The grants of which a token was served since a moment, whether or not it is still here. Earlier uses of those that
+    /// are not are forgotten.
+    pub fn grants_served_since(&mut self, moment: Duration) -> BTreeSet<String> {
+        let tokens = self.entries.values().map(|entry| &entry.token);
+        let here = tokens.filter(|token| token.served_at.get() >= moment).map(|token| &token.grant);
+        here.chain(self.uses.since(moment)).cloned().collect()
+    }
+
+    /// Forgets every token whose fabric or grant stands under one of these keys, and will not remember one that was
+    /// read before.
     pub fn invalidate(&mut self, changed: &[String]) {
-        let concerned: Vec<CacheKey> = self
-            .entries
-            .iter()
-            .filter(|(_, token)| changed.iter().any(|key| *key == token.grant || *key == token.fabric))
-            .map(|(key, _)| key.clone())
-            .collect();
+        changed.iter().for_each(|key| self.invalidations.note(key));
+        let is_concerned = |token: &CachedToken| changed.iter().any(|key| *key == token.grant || *key == token.fabric);
+        let concerned: Vec<CacheKey> =
+            self.entries.iter().filter(|(_, entry)| is_concerned(&entry.token)).map(|(key, _)| key.clone()).collect();
         for key in concerned {
             self.remove(&key);
         }
-    }
-
-    fn forget(&mut self, key: &CacheKey) {
-        if let Some(token) = self.entries.remove(key) {
-            self.bytes = self.bytes.saturating_sub(token.bytes(key));
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::contract::{CallerKind, IdentityKind};
-
-    fn caller(user: &str) -> Caller {
-        Caller {
-            tenant: "acme".into(),
-            kind: CallerKind::Person,
-            user: user.into(),
-            email: None,
-            cluster_admin: false,
-            teams: Vec::new(),
-            on_behalf_of: None,
-        }
-    }
-
-    fn token(size: usize, grant: &str) -> CachedToken {
-        CachedToken {
-            token: AccessToken::from("t".repeat(size)),
-            description: TokenDescription {
-                reference: TokenReference { lineage: "l".into(), generation: 1 },
-                identity: IdentityKind::Person,
-                databricks_user: "alice".into(),
-                workspace_url: "https://x".into(),
-                scopes: Vec::new(),
-                expires_in: 0,
-            },
-            grant: grant.into(),
-            fabric: "fabric/acme/dev".into(),
-            usable_until: Duration::from_secs(100),
-            window_at: Duration::from_secs(50),
-            confirmed_at: Duration::ZERO,
-        }
-    }
-
-    fn key(user: &str) -> CacheKey {
-        CacheKey::new(&caller(user), "dev", Activity::PipelineDevelopment)
-    }
-
-    /// PB-032.
-    #[test]
-    fn one_persons_token_is_not_found_for_another() {
-        let mut cache = TokenCache::default();
-        cache.insert(key("alice"), token(10, "g"));
-        assert!(cache.get(&key("alice")).is_some());
-        assert!(cache.get(&key("bob")).is_none());
-        let mut other_tenant = caller("alice");
-        other_tenant.tenant = "other".into();
-        assert!(cache.get(&CacheKey::new(&other_tenant, "dev", Activity::PipelineDevelopment)).is_none());
-        assert!(cache.get(&CacheKey::new(&caller("alice"), "dev", Activity::JobConfiguration)).is_none());
-    }
-
-    #[test]
-    fn it_stays_within_its_bounds_and_forgets_the_oldest_first() {
-        let mut cache = TokenCache::default();
-        for number in 0..1_000 {
-            cache.insert(key(&format!("user-{number}")), token(16 * 1024, "g"));
-        }
-        assert!(cache.bytes <= CAPACITY);
-        assert!(cache.get(&key("user-0")).is_none());
-        assert!(cache.get(&key("user-999")).is_some());
-        assert_eq!(cache.arrivals.len(), cache.entries.len());
-    }
-
-    #[test]
-    fn a_changed_grant_is_forgotten_and_others_are_not() {
-        let mut cache = TokenCache::default();
-        cache.insert(key("alice"), token(10, "grant/a"));
-        cache.insert(key("bob"), token(10, "grant/b"));
-        cache.invalidate(&["grant/a".to_owned()]);
-        assert!(cache.get(&key("alice")).is_none());
-        assert!(cache.get(&key("bob")).is_some());
-    }
-
-    #[test]
-    fn an_entry_is_confirmed_for_five_seconds_then_only_in_need_then_over() {
-        let token = token(10, "g");
-        assert_eq!(token.standing(Duration::from_secs(4)), Standing::Confirmed);
-        assert_eq!(token.standing(Duration::from_secs(5)), Standing::MayServeUnconfirmed);
-        assert_eq!(token.standing(Duration::from_secs(64)), Standing::MayServeUnconfirmed);
-        assert_eq!(token.standing(Duration::from_secs(65)), Standing::Over);
-    }
-
-    #[test]
-    fn nothing_is_served_after_its_end() {
-        let mut token = token(10, "g");
-        token.confirmed_at = Duration::from_secs(99);
-        assert_eq!(token.standing(Duration::from_secs(100)), Standing::Over);
     }
 }

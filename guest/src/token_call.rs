@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::breaker::Sign;
 use crate::contract::{Error, PeerError, Retry, ScopeNotGranted};
 use crate::core::Core;
 use crate::error::nanoseconds;
@@ -95,6 +96,18 @@ impl TokenCallFailure {
         }
     }
 
+    /// What it tells of the endpoint.
+    pub fn sign(&self) -> Sign {
+        match self {
+            Self::NotSent(_) => Sign::None,
+            Self::OutcomeUnknown(_) => Sign::Silent(None),
+            Self::Answered { failure: TokenFailure::UnavailableUnprocessed { retry_after }, .. } => {
+                Sign::Silent(*retry_after)
+            }
+            Self::Answered { .. } => Sign::Answered,
+        }
+    }
+
     /// In the words of a person's sign-in or renewal, where the client is the app connection.
     pub fn of_person(self) -> Error {
         match self {
@@ -121,7 +134,8 @@ impl TokenCallFailure {
     }
 }
 
-fn app_rejected(rejection: ClientRejection, status: u16) -> Error {
+/// The app connection is not accepted.
+pub(crate) fn app_rejected(rejection: ClientRejection, status: u16) -> Error {
     Error::AppRejected(PeerError {
         message: format!(
             "Databricks does not accept Prophecy's app connection ({}: {}). A Prophecy cluster admin should check Client ID and Client Secret under Admin Settings > Security. Just registered or changed, it may take up to 30 minutes to be known. Nobody's sign-in is affected.",
@@ -132,7 +146,8 @@ fn app_rejected(rejection: ClientRejection, status: u16) -> Error {
     })
 }
 
-fn service_principal_rejected(fabric: &str, rejection: ClientRejection, status: u16) -> Error {
+/// A fabric's service principal is not accepted.
+pub(crate) fn service_principal_rejected(fabric: &str, rejection: ClientRejection, status: u16) -> Error {
     Error::ServicePrincipalRejected(PeerError {
         message: format!(
             "Databricks does not accept the service principal of the fabric `{fabric}` ({}: {}). Its secret may have expired (they live two years at most) or been deleted, or these are the app connection's credentials. An admin of the fabric's team can enter new ones.",
@@ -144,7 +159,7 @@ fn service_principal_rejected(fabric: &str, rejection: ClientRejection, status: 
 }
 
 /// Meanings that do not depend on whose client asked.
-fn of_any_client(failure: TokenFailure, status: u16, root: &str) -> Error {
+pub(crate) fn of_any_client(failure: TokenFailure, status: u16, root: &str) -> Error {
     let refused = |code: &str, message: String| PeerError { code: code.to_owned(), status, message };
     match failure {
         TokenFailure::ScopeNotGranted { scopes } => Error::ScopeNotGranted(ScopeNotGranted {

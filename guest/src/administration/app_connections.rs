@@ -5,16 +5,19 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use super::{client_id, plain_name, scopes, secret};
-use crate::app_connections::{BUILT_IN, built_in, client_secret_binding};
+use crate::app_connections::{AppConnections, BUILT_IN, built_in, client_secret_binding};
 use crate::contract::administration::{AppConnectionDescription, AppConnectionSettings, RefreshTokenPolicy};
 use crate::contract::deployment::Description;
 use crate::contract::journal::Action;
+use crate::contract::storage::{Precondition, WriteOutcome};
 use crate::contract::{Caller, Error};
 use crate::core::{Core, event, outcome};
 use crate::error::Result;
 use crate::permissions;
 use crate::ports::Ports;
-use crate::record::{AppConnectionRecord, Record as _, Stored, WRITE_ATTEMPTS, Written, over};
+use crate::record::{
+    AppConnectionRecord, DefaultAppConnectionRecord, Record as _, Stored, WRITE_ATTEMPTS, Written, encode, over,
+};
 use crate::storage_key;
 
 /// A session cannot be assumed to be longer than this: Databricks' own maximum for refresh tokens is 90 days.
@@ -58,18 +61,21 @@ impl<P: Ports> Core<P> {
         client_secret: Option<Zeroizing<String>>,
     ) -> Result<()> {
         let key = storage_key::app_connection(&caller.tenant, &settings.name);
+        let has_built_in = built_in(deployment).is_some();
         for _ in 0..WRITE_ATTEMPTS {
-            let others = self.app_connection_records(&caller.tenant).await?;
-            let before = others.iter().find(|stored| stored.key == key).cloned();
+            let all = self.stored_app_connections(&caller.tenant).await?;
+            let before = all.records.iter().find(|stored| stored.key == key);
+            if before.is_none() && all.holds(&key) {
+                return Err(Error::Conflict(
+                    "What is stored of this app connection cannot be read. Remove it, then set it anew.".to_owned(),
+                ));
+            }
             let (lineage, sealed) =
-                self.app_secret(&caller.tenant, &key, settings, client_secret.as_deref(), before.as_ref()).await?;
-            let is_first = built_in(deployment).is_none()
-                && !others.iter().any(|stored| stored.record.default && stored.key != key);
+                self.app_secret(&caller.tenant, &key, settings, client_secret.as_deref(), before).await?;
             let record = AppConnectionRecord {
                 version: AppConnectionRecord::VERSION,
                 name: settings.name.clone(),
                 client_id: settings.client_id.clone(),
-                default: settings.default || is_first,
                 scopes: settings.scopes.clone(),
                 refresh_token_policy: match settings.refresh_token_policy {
                     RefreshTokenPolicy::Unknown => None,
@@ -81,10 +87,10 @@ impl<P: Ports> Core<P> {
                     .map(|life| Duration::from_nanos(life).as_secs()),
                 lineage,
                 client_secret: sealed,
-                unknown: before.as_ref().map(|stored| stored.record.unknown.clone()).unwrap_or_default(),
+                unknown: before.map(|stored| stored.record.unknown.clone()).unwrap_or_default(),
             };
-            if let Written::Done(_) = self.write(&key, &record, None, over(before.as_ref())).await? {
-                return if record.default { self.sole_default(others, &key).await } else { Ok(()) };
+            if let Written::Done(_) = self.write(&key, &record, None, over(before)).await? {
+                return self.keep_one_default(&caller.tenant, &key, settings, all, has_built_in).await;
             }
         }
         Err(Error::Conflict("The app connection keeps being changed from elsewhere. Try again.".to_owned()))
@@ -119,19 +125,66 @@ impl<P: Ports> Core<P> {
         }
     }
 
-    /// Takes the mark from every other app connection.
-    async fn sole_default(&self, others: Vec<Stored<AppConnectionRecord>>, key: &str) -> Result<()> {
-        for other in others.into_iter().filter(|other| other.record.default && other.key != key) {
-            let mut other = other;
-            for _ in 0..WRITE_ATTEMPTS {
-                let record = AppConnectionRecord { default: false, ..other.record.clone() };
-                match self.write(&other.key, &record, None, other.precondition()).await? {
-                    Written::Lost(Some(now)) if now.record.default => other = now,
-                    _ => break,
+    /// Writes the choice of the default app connection after one was set, where that changes it. `all` is what was there
+    /// before.
+    async fn keep_one_default(
+        &self,
+        tenant: &str,
+        key: &str,
+        settings: &AppConnectionSettings,
+        all: AppConnections,
+        has_built_in: bool,
+    ) -> Result<()> {
+        let chosen = all.chosen.as_deref();
+        if settings.default {
+            return if chosen == Some(key) {
+                Ok(())
+            } else {
+                self.choose_default(tenant, &settings.name, all.choice).await
+            };
+        }
+        if has_built_in {
+            return if chosen == Some(key) { self.choose_built_in(tenant, key).await } else { Ok(()) };
+        }
+        let choice = storage_key::default_app_connection(tenant);
+        let default = all.default_key(false);
+        if (default.is_some() && default == chosen) || all.holds(&choice) {
+            return Ok(());
+        }
+        // Nobody chose, so the default is the first by name, or the one just set. It is written down, lest one that is
+        // set later takes its place by its name. Whoever chooses at the same moment is right.
+        let name = all.records.first().map_or(&settings.name, |stored| &stored.record.name);
+        self.write(&choice, &choice_of(name), None, all.choice).await.map(|_| ())
+    }
+
+    /// Makes an app connection the default one, whatever was chosen before.
+    async fn choose_default(&self, tenant: &str, name: &str, mut over: Precondition) -> Result<()> {
+        let key = storage_key::default_app_connection(tenant);
+        let value = encode(&choice_of(name))?;
+        for _ in 0..WRITE_ATTEMPTS {
+            over = match self.ports.put(&key, value.clone(), None, over).await? {
+                WriteOutcome::Written(_) => return Ok(()),
+                WriteOutcome::Lost(now) => now.map_or(Precondition::Absent, |now| Precondition::Revision(now.revision)),
+            };
+        }
+        Err(Error::Conflict("The default app connection keeps being changed from elsewhere. Try again.".to_owned()))
+    }
+
+    /// Takes back the choice of an app connection, so that the built-in one is the default again.
+    async fn choose_built_in(&self, tenant: &str, key: &str) -> Result<()> {
+        for _ in 0..WRITE_ATTEMPTS {
+            let all = self.stored_app_connections(tenant).await?;
+            match all.choice {
+                Precondition::Revision(revision) if all.chosen.as_deref() == Some(key) => {
+                    let choice = storage_key::default_app_connection(tenant);
+                    if let WriteOutcome::Written(_) = self.ports.delete(&choice, revision).await? {
+                        return Ok(());
+                    }
                 }
+                _ => return Ok(()),
             }
         }
-        Ok(())
+        Err(Error::Conflict("The default app connection keeps being changed from elsewhere. Try again.".to_owned()))
     }
 
     /// `administration.describe-app-connections`.
@@ -139,24 +192,29 @@ impl<P: Ports> Core<P> {
         permissions::check_caller(caller)?;
         permissions::administer_deployment(caller)?;
         let deployment = self.deployment()?;
-        let mut descriptions: Vec<AppConnectionDescription> = self
-            .app_connection_records(&caller.tenant)
-            .await?
-            .into_iter()
+        let built_in = built_in(&deployment);
+        let all = self.stored_app_connections(&caller.tenant).await?;
+        for unreadable in &all.unreadable {
+            self.journal_unreadable(&caller.tenant, Action::AppConnectionUnreadable, unreadable).await;
+        }
+        let default = all.default_key(built_in.is_some());
+        let mut descriptions: Vec<AppConnectionDescription> = all
+            .records
+            .iter()
             .map(|stored| AppConnectionDescription {
-                settings: stored.record.settings(),
+                settings: stored.record.settings(default == Some(&stored.key)),
                 has_client_secret: stored.record.client_secret.is_some(),
                 built_in: false,
             })
             .collect();
-        if let Some(app) = built_in(&deployment) {
+        if let Some(app) = built_in {
             let has_client_secret = self.ports.default_client_secret().is_some();
             descriptions.push(AppConnectionDescription {
                 settings: AppConnectionSettings {
                     name: app.name,
                     client_id: app.client_id,
                     confidential: has_client_secret,
-                    default: !descriptions.iter().any(|description| description.settings.default),
+                    default: default.is_none(),
                     scopes: Vec::new(),
                     refresh_token_policy: RefreshTokenPolicy::Unknown,
                     refresh_token_lifetime: None,
@@ -174,20 +232,35 @@ impl<P: Ports> Core<P> {
         permissions::administer_deployment(caller)?;
         plain_name("name", name)?;
         let key = storage_key::app_connection(&caller.tenant, name);
-        let records = self.app_connection_records(&caller.tenant).await?;
-        let Some(app) = records.iter().find(|stored| stored.key == key) else {
+        let has_built_in = built_in(&self.deployment()?).is_some();
+        let all = self.stored_app_connections(&caller.tenant).await?;
+        if !all.holds(&key) {
             return Err(Error::NotFound("There is no such app connection.".to_owned()));
-        };
-        if app.record.default && records.len() > 1 {
+        }
+        let others_remain = all.records.iter().any(|stored| stored.key != key);
+        if all.default_key(has_built_in) == Some(&key) && others_remain {
             return Err(Error::Conflict(
                 "This is the default app connection. Make another one the default first.".to_owned(),
             ));
+        }
+        if let Some(newer) =
+            all.unreadable.into_iter().find(|unreadable| unreadable.key == key && !unreadable.is_damaged())
+        {
+            return Err(newer.error);
         }
         let result = self.remove(&key).await.map(|_| ());
         let mut entry = event(caller, Action::AppConnectionRemoved);
         entry.outcome = outcome(&result);
         self.journal(entry).await;
         result
+    }
+}
+
+fn choice_of(name: &str) -> DefaultAppConnectionRecord {
+    DefaultAppConnectionRecord {
+        version: DefaultAppConnectionRecord::VERSION,
+        name: name.to_owned(),
+        unknown: serde_json::Map::new(),
     }
 }
 

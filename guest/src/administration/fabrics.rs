@@ -8,10 +8,10 @@ use crate::contract::journal::Action;
 use crate::contract::{Authentication, Caller, Error, FabricKind, FabricSettings, IdentityKind};
 use crate::core::{Core, event, outcome};
 use crate::error::Result;
-use crate::fabrics::{credentials_place, service_principal_secret_binding};
+use crate::fabrics::{credentials_place, is_in_place, service_principal_secret_binding};
 use crate::permissions;
 use crate::ports::Ports;
-use crate::record::{FabricRecord, Record as _, Stored, Written, over};
+use crate::record::{FabricRecord, Listed, Record as _, Stored, WRITE_ATTEMPTS, Written, over};
 use crate::secret::PersonalAccessToken;
 use crate::storage_key;
 use crate::workspace_url::{Acceptance, WorkspaceUrl};
@@ -29,32 +29,39 @@ impl<P: Ports> Core<P> {
         expected_revision: Option<u64>,
     ) -> Result<FabricDescription> {
         permissions::check_caller(caller)?;
-        let mut record = self.checked_fabric(&settings)?;
+        let record = self.checked_fabric(&settings)?;
         permissions::administer_fabrics(caller, &record.team)?;
         let given = match service_principal_secret {
             Some(text) => Some(Zeroizing::new(secret("service-principal-secret", &text)?)),
             None => None,
         };
         let key = storage_key::fabric(&caller.tenant, &record.name);
-        let before = self.fabric_of(&caller.tenant, &record.name).await?;
-        if let Some(before) = &before {
-            permissions::administer_fabrics(caller, &before.record.team)?;
-            record.unknown.clone_from(&before.record.unknown);
+        for _ in 0..WRITE_ATTEMPTS {
+            let mut record = record.clone();
+            let before = self.fabric_of(&caller.tenant, &record.name).await?;
+            if let Some(before) = &before {
+                permissions::administer_fabrics(caller, &before.record.team)?;
+                record.unknown.clone_from(&before.record.unknown);
+            }
+            expect_revision(expected_revision, before.as_ref())?;
+            self.credentials(&caller.tenant, &key, &mut record, given.as_ref(), before.as_ref()).await?;
+            let result = match self.write(&key, &record, None, over(before.as_ref())).await {
+                // Somebody else was first. What they wrote is looked at anew: it may be of another revision than was
+                // expected, or of another team.
+                Ok(Written::Lost(_)) => continue,
+                Ok(Written::Done(revision)) => Ok(description(&record, revision)),
+                Err(error) => Err(error),
+            };
+            self.tokens.borrow_mut().invalidate(std::slice::from_ref(&key));
+            let action = if before.is_some() { Action::FabricChanged } else { Action::FabricCreated };
+            let mut entry = event(caller, action);
+            entry.fabric = Some(record.name.clone());
+            entry.workspace = Some(record.workspace.clone());
+            entry.outcome = outcome(&result);
+            self.journal(entry).await;
+            return result;
         }
-        expect_revision(expected_revision, before.as_ref())?;
-        self.credentials(&caller.tenant, &key, &mut record, given, before.as_ref()).await?;
-        let result = match self.write(&key, &record, None, over(before.as_ref())).await? {
-            Written::Done(revision) => Ok(description(&record, revision)),
-            Written::Lost(_) => Err(changed_meanwhile()),
-        };
-        self.tokens.borrow_mut().invalidate(std::slice::from_ref(&key));
-        let action = if before.is_some() { Action::FabricChanged } else { Action::FabricCreated };
-        let mut entry = event(caller, action);
-        entry.fabric = Some(record.name.clone());
-        entry.workspace = Some(record.workspace.clone());
-        entry.outcome = outcome(&result);
-        self.journal(entry).await;
-        result
+        Err(Error::unavailable("The fabric keeps being changed from elsewhere. Try again.", None))
     }
 
     /// A fabric as it stands in a form. A stored secret comes with it only while workspace and client id are those it
@@ -94,7 +101,7 @@ impl<P: Ports> Core<P> {
         tenant: &str,
         key: &str,
         record: &mut FabricRecord,
-        given: Option<Zeroizing<String>>,
+        given: Option<&Zeroizing<String>>,
         before: Option<&Stored<FabricRecord>>,
     ) -> Result<()> {
         record.lineage = self.random_name();
@@ -194,35 +201,54 @@ impl<P: Ports> Core<P> {
         let prefix = storage_key::fabrics(&caller.tenant);
         storage_key::check_cursor(&prefix, after)?;
         let page = self.ports.list(&prefix, after, PIECE).await?;
-        let mut fabrics = Vec::new();
-        for (key, entry) in page.entries {
-            let stored: Stored<FabricRecord> = Stored::parse(&key, entry)?;
-            if permissions::see_fabric(caller, &stored.record).is_ok() {
-                fabrics.push(description(&stored.record, stored.revision));
-            }
-        }
-        Ok(FabricPage { fabrics, next: page.next })
+        let Listed { records, unreadable } = Listed::<FabricRecord>::parse(page.entries);
+        let (records, displaced): (Vec<_>, Vec<_>) =
+            records.into_iter().partition(|stored| is_in_place(&caller.tenant, stored));
+        let fabrics = records
+            .iter()
+            .filter(|stored| permissions::see_fabric(caller, &stored.record).is_ok())
+            .map(|stored| description(&stored.record, stored.revision))
+            .collect();
+        // Whose team they are of cannot be told either.
+        let unreadable = match permissions::administer_deployment(caller) {
+            Ok(()) => unreadable
+                .into_iter()
+                .map(|unreadable| unreadable.key)
+                .chain(displaced.into_iter().map(|stored| stored.key))
+                .filter_map(|key| storage_key::fabric_name(&caller.tenant, &key))
+                .collect(),
+            Err(_) => Vec::new(),
+        };
+        Ok(FabricPage { fabrics, unreadable, next: page.next })
     }
 
     /// `administration.remove-fabric`.
     pub async fn remove_fabric(&self, caller: &Caller, name: &str) -> Result<()> {
-        let stored = self.fabric(caller, name).await?;
-        permissions::see_fabric(caller, &stored.record)?;
-        permissions::administer_fabrics(caller, &stored.record.team)?;
-        let result = self.remove_with_token(caller, &stored).await;
+        let workspace = match self.fabric(caller, name).await.map_err(Error::from) {
+            Ok(stored) => {
+                permissions::see_fabric(caller, &stored.record)?;
+                permissions::administer_fabrics(caller, &stored.record.team)?;
+                Some(stored.record.workspace)
+            }
+            // It is damaged, so that nobody can tell whose team it is of.
+            Err(Error::Internal(_)) if permissions::administer_deployment(caller).is_ok() => None,
+            Err(error) => return Err(error),
+        };
+        let result = self.remove_with_token(caller, name).await;
         let mut entry = event(caller, Action::FabricRemoved);
         entry.fabric = Some(name.to_owned());
-        entry.workspace = Some(stored.record.workspace.clone());
+        entry.workspace = workspace;
         entry.outcome = outcome(&result);
         self.journal(entry).await;
         result
     }
 
     /// The fabric goes first: without it, nobody is served the token that may remain for a moment.
-    async fn remove_with_token(&self, caller: &Caller, stored: &Stored<FabricRecord>) -> Result<()> {
-        self.remove(&stored.key).await?;
-        self.tokens.borrow_mut().invalidate(std::slice::from_ref(&stored.key));
-        self.remove(&storage_key::service_principal_grant(&caller.tenant, &stored.record.name)).await?;
+    async fn remove_with_token(&self, caller: &Caller, name: &str) -> Result<()> {
+        let key = storage_key::fabric(&caller.tenant, name);
+        self.remove(&key).await?;
+        self.tokens.borrow_mut().invalidate(&[key]);
+        self.remove(&storage_key::service_principal_grant(&caller.tenant, name)).await?;
         Ok(())
     }
 }

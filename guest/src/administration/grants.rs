@@ -2,12 +2,13 @@
 
 use crate::access_token::sign_in_reason;
 use crate::contract::administration::{EndedGrants, GrantDescription, GrantPage, GrantSelection};
+use crate::contract::journal::Action;
 use crate::contract::{Caller, Error};
 use crate::core::Core;
 use crate::error::{Result, nanoseconds};
 use crate::permissions;
 use crate::ports::Ports;
-use crate::record::{Ended, GrantRecord, Stored};
+use crate::record::{Ended, GrantRecord, Listed, Stored, Unreadable};
 use crate::storage_key;
 
 /// How many grants one call looks at. Each is opened to tell whose it is.
@@ -21,12 +22,19 @@ impl<P: Ports> Core<P> {
         let prefix = storage_key::person_grants(&caller.tenant);
         storage_key::check_cursor(&prefix, after)?;
         let page = self.ports.list(&prefix, after, PIECE).await?;
+        let Listed { records, mut unreadable } = Listed::<GrantRecord>::parse(page.entries);
         let mut grants = Vec::new();
-        for (key, entry) in page.entries {
-            let stored: Stored<GrantRecord> = Stored::parse(&key, entry)?;
-            if stored.record.ended != Some(Ended::SignedOut) {
-                grants.push(self.describe_grant(&caller.tenant, stored).await?);
+        for stored in records.into_iter().filter(|stored| stored.record.ended != Some(Ended::SignedOut)) {
+            let key = stored.key.clone();
+            match self.describe_grant(&caller.tenant, stored).await {
+                Ok(grant) => grants.push(grant),
+                // Whose it is does not open: this one is damaged, and the others are not.
+                Err(error @ Error::Internal(_)) => unreadable.push(Unreadable { key, error }),
+                Err(error) => return Err(error),
             }
+        }
+        for unreadable in &unreadable {
+            self.journal_unreadable(&caller.tenant, Action::GrantUnreadable, unreadable).await;
         }
         Ok(GrantPage { grants, next: page.next })
     }

@@ -4,14 +4,33 @@ mod app_connections;
 mod fabrics;
 mod grants;
 mod reseal;
+mod restore_check;
 
 use crate::contract::Error;
+use crate::contract::journal::{Action, Outcome};
+use crate::core::{Core, event_of_host};
 use crate::error::Result;
 use crate::permissions;
+use crate::ports::Ports;
+use crate::record::Unreadable;
+use crate::storage_key::{self, GrantKey};
 
 /// Most scopes in one list, and bytes in one scope: more than any app connection can hold.
 const MOST_SCOPES: usize = 200;
 const LONGEST_SCOPE: usize = 128;
+
+impl<P: Ports> Core<P> {
+    /// Writes down that a record was passed over because it cannot be read.
+    async fn journal_unreadable(&self, tenant: &str, action: Action, unreadable: &Unreadable) {
+        let mut entry = event_of_host(tenant, action, None);
+        entry.fabric = match storage_key::parse_grant(&unreadable.key) {
+            Some(GrantKey::ServicePrincipal { fabric, .. }) => Some(fabric),
+            _ => storage_key::fabric_name(tenant, &unreadable.key),
+        };
+        entry.outcome = Outcome::Failed(unreadable.error.case().to_owned());
+        self.journal(entry).await;
+    }
+}
 
 /// Puts scopes in order: trimmed, sorted, each once. Their spelling is Databricks' business.
 ///

@@ -1,5 +1,7 @@
 //! Resealing: what is sealed under older master keys is opened and sealed under the primary one.
 
+use std::time::Duration;
+
 use crate::app_connections::client_secret_binding;
 use crate::contract::administration::ResealProgress;
 use crate::contract::journal::Action;
@@ -11,7 +13,7 @@ use crate::fabrics::{credentials_place, service_principal_secret_binding};
 use crate::grants::{ACCESS_TOKEN, IDENTITY, REFRESH_TOKEN};
 use crate::permissions;
 use crate::ports::Ports;
-use crate::record::{AppConnectionRecord, FabricRecord, GrantRecord, Record, Stored, Written};
+use crate::record::{AppConnectionRecord, FabricRecord, GrantRecord, Record, Stored, Unreadable, Written};
 use crate::sealing::{self, Binding};
 use crate::storage_key;
 
@@ -26,15 +28,32 @@ enum Resealed {
     Current,
     /// It is in flight.
     Skipped,
+    /// It cannot be read, or something sealed in it does not open.
+    Unreadable(Error),
 }
 
-/// The tenant's kinds of records that hold sealed values, in the order they are gone through. Pending sign-ins are
-/// not among them: they are gone in ten minutes.
-const KINDS: [fn(&str) -> String; 4] = [
-    storage_key::app_connections,
-    storage_key::fabrics,
-    storage_key::person_grants,
-    storage_key::service_principal_grants,
+/// A record as it was listed.
+struct Listing {
+    entry: Entry,
+    /// From when on it grows older than the entry says. Right before the listing was asked for, since other records
+    /// come first and may take long.
+    at: Duration,
+}
+
+/// A kind of records that hold sealed values.
+struct Kind {
+    /// Prefix of a tenant's records.
+    prefix: fn(&str) -> String,
+    /// What is written down of one that cannot be read.
+    unreadable: Action,
+}
+
+/// The kinds, in the order they are gone through. Pending sign-ins are not among them: they are gone in ten minutes.
+const KINDS: [Kind; 4] = [
+    Kind { prefix: storage_key::app_connections, unreadable: Action::AppConnectionUnreadable },
+    Kind { prefix: storage_key::fabrics, unreadable: Action::FabricUnreadable },
+    Kind { prefix: storage_key::person_grants, unreadable: Action::GrantUnreadable },
+    Kind { prefix: storage_key::service_principal_grants, unreadable: Action::GrantUnreadable },
 ];
 
 impl<P: Ports> Core<P> {
@@ -43,17 +62,21 @@ impl<P: Ports> Core<P> {
         permissions::check_caller(caller)?;
         permissions::administer_deployment(caller)?;
         let (kind, after) = cursor(&caller.tenant, after)?;
-        let Some(prefix) = KINDS.get(kind).map(|prefix| prefix(&caller.tenant)) else {
-            return Err(unknown_cursor());
-        };
+        let Some(Kind { prefix, unreadable }) = KINDS.get(kind) else { return Err(unknown_cursor()) };
         let primary = self.prepare_seal().await?.key_id().to_owned();
-        let page = self.ports.list(&prefix, after.as_deref(), PIECE).await?;
-        let mut progress = ResealProgress { resealed: 0, current: 0, skipped: 0, next: None };
+        let listed_at = self.ports.monotonic();
+        let page = self.ports.list(&prefix(&caller.tenant), after.as_deref(), PIECE).await?;
+        let mut progress = ResealProgress { resealed: 0, current: 0, skipped: 0, unreadable: 0, next: None };
         for (key, entry) in page.entries {
-            match self.reseal_entry(&caller.tenant, kind, &key, entry, &primary).await? {
+            let listing = Listing { entry, at: listed_at };
+            match self.reseal_entry(&caller.tenant, kind, &key, listing, &primary).await? {
                 Resealed::Done => progress.resealed += 1,
                 Resealed::Current => progress.current += 1,
                 Resealed::Skipped => progress.skipped += 1,
+                Resealed::Unreadable(error) => {
+                    progress.unreadable += 1;
+                    self.journal_unreadable(&caller.tenant, *unreadable, &Unreadable { key, error }).await;
+                }
             }
         }
         progress.next = match page.next {
@@ -71,13 +94,29 @@ impl<P: Ports> Core<P> {
         tenant: &str,
         kind: usize,
         key: &str,
-        entry: Entry,
+        listing: Listing,
         primary: &str,
     ) -> Result<Resealed> {
-        match kind {
-            0 => self.reseal_app_connection(tenant, Stored::parse(key, entry)?, primary).await,
-            1 => self.reseal_fabric(tenant, Stored::parse(key, entry)?, primary).await,
-            _ => self.reseal_grant(tenant, Stored::parse(key, entry)?, primary).await,
+        let Listing { entry, at } = listing;
+        let tag = entry.tag.clone();
+        let resealed = match kind {
+            0 => match Stored::parse(key, entry) {
+                Ok(stored) => self.reseal_app_connection(tenant, stored, primary).await,
+                Err(error) => return Ok(Resealed::Unreadable(error)),
+            },
+            1 => match Stored::parse(key, entry) {
+                Ok(stored) => self.reseal_fabric(tenant, stored, primary).await,
+                Err(error) => return Ok(Resealed::Unreadable(error)),
+            },
+            _ => match Stored::parse(key, entry) {
+                Ok(stored) => self.reseal_grant(tenant, stored, at, tag, primary).await,
+                Err(error) => return Ok(Resealed::Unreadable(error)),
+            },
+        };
+        match resealed {
+            // Something in it does not open, which says nothing of the records after it.
+            Err(error @ Error::Internal(_)) => Ok(Resealed::Unreadable(error)),
+            resealed => resealed,
         }
     }
 
@@ -90,7 +129,7 @@ impl<P: Ports> Core<P> {
         let mut record = stored.record.clone();
         let binding = client_secret_binding(tenant, &stored.key, &stored.record.lineage);
         let changed = self.reseal_field(&mut record.client_secret, &binding, primary).await?;
-        self.put_back(&stored, record, changed).await
+        self.put_back(&stored, record, None, changed).await
     }
 
     async fn reseal_fabric(&self, tenant: &str, stored: Stored<FabricRecord>, primary: &str) -> Result<Resealed> {
@@ -98,15 +137,24 @@ impl<P: Ports> Core<P> {
         let place = credentials_place(&stored.record);
         let binding = service_principal_secret_binding(tenant, &stored.key, &stored.record.lineage, &place);
         let changed = self.reseal_field(&mut record.service_principal_secret, &binding, primary).await?;
-        self.put_back(&stored, record, changed).await
+        self.put_back(&stored, record, None, changed).await
     }
 
-    /// A grant with a claim is in flight: its owner holds prepared seals for it and will write soon.
-    async fn reseal_grant(&self, tenant: &str, stored: Stored<GrantRecord>, primary: &str) -> Result<Resealed> {
-        if stored.record.claim.is_some() {
+    /// A grant with a young claim is in flight: its owner holds prepared seals for it and will write soon. A claim that
+    /// has stood for longer was interrupted. It stays, with its tag, until somebody takes the renewal over. Here the age
+    /// of the record is proof enough, since resealing one that is in flight after all costs nothing: new tokens are
+    /// stored over a record that was only resealed.
+    async fn reseal_grant(
+        &self,
+        tenant: &str,
+        stored: Stored<GrantRecord>,
+        listed_at: Duration,
+        tag: Option<String>,
+        primary: &str,
+    ) -> Result<Resealed> {
+        if stored.record.claim.is_some() && stored.age < self.policy.takeover_after {
             return Ok(Resealed::Skipped);
         }
-        let read_at = self.ports.monotonic();
         let mut record = stored.record.clone();
         let mut changed = false;
         for (field, sealed) in [
@@ -116,15 +164,14 @@ impl<P: Ports> Core<P> {
         ] {
             changed |= self.reseal_field(sealed, &stored.binding(tenant, field), primary).await?;
         }
-        let counted = stored.counted_down(self.ports.monotonic().saturating_sub(read_at));
+        let counted = stored.counted_down(self.ports.monotonic().saturating_sub(listed_at));
         let record = GrantRecord {
             identity: record.identity,
             access_token: record.access_token,
             refresh_token: record.refresh_token,
-            writer: self.random_name(),
             ..counted
         };
-        self.put_back(&stored, record, changed).await
+        self.put_back(&stored, record, tag, changed).await
     }
 
     /// Opens and seals one field anew, unless it is under the primary key. Gives whether it was changed.
@@ -139,11 +186,17 @@ impl<P: Ports> Core<P> {
         Ok(true)
     }
 
-    async fn put_back<T: Record>(&self, stored: &Stored<T>, record: T, changed: bool) -> Result<Resealed> {
+    async fn put_back<T: Record>(
+        &self,
+        stored: &Stored<T>,
+        record: T,
+        tag: Option<String>,
+        changed: bool,
+    ) -> Result<Resealed> {
         if !changed {
             return Ok(Resealed::Current);
         }
-        match self.write(&stored.key, &record, None, stored.precondition()).await? {
+        match self.write(&stored.key, &record, tag, stored.precondition()).await? {
             Written::Done(_) => Ok(Resealed::Done),
             Written::Lost(_) => Ok(Resealed::Skipped),
         }
@@ -158,8 +211,8 @@ fn cursor(tenant: &str, after: Option<&str>) -> Result<(usize, Option<String>)> 
     if key.is_empty() {
         return Ok((kind, None));
     }
-    let prefix = KINDS.get(kind).map(|prefix| prefix(tenant)).ok_or_else(unknown_cursor)?;
-    storage_key::check_cursor(&prefix, Some(key))?;
+    let Kind { prefix, .. } = KINDS.get(kind).ok_or_else(unknown_cursor)?;
+    storage_key::check_cursor(&prefix(tenant), Some(key))?;
     Ok((kind, Some(key.to_owned())))
 }
 

@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 use super::{Component, core};
 use crate::contract::administration::{
     AppConnectionDescription, AppConnectionSettings, EndedGrants, FabricDescription, FabricPage, GrantPage,
-    GrantSelection, Guest, ResealProgress,
+    GrantSelection, Guest, ResealProgress, RestoreProgress,
 };
 use crate::contract::{Caller, Error, FabricSettings};
 use crate::secret::PersonalAccessToken;
@@ -67,5 +67,9 @@ impl Guest for Component {
 
     async fn reseal(caller: Caller, after: Option<String>) -> Result<ResealProgress, Error> {
         core().reseal(&caller, after.as_deref()).await
+    }
+
+    async fn restore_check(caller: Caller, after: Option<String>) -> Result<RestoreProgress, Error> {
+        core().restore_check(&caller, after.as_deref()).await
     }
 }

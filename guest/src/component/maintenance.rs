@@ -1,5 +1,7 @@
 //! Export `maintenance`.
 
+use std::time::Duration;
+
 use super::{Component, core};
 use crate::contract::Error;
 use crate::contract::maintenance::{DuePage, ExpiredPage, Guest, RenewalOutcome};
@@ -10,7 +12,7 @@ impl Guest for Component {
     }
 
     async fn renewals_due(horizon: u64, after: Option<String>) -> Result<DuePage, Error> {
-        core().renewals_due(horizon, after.as_deref())
+        core().renewals_due(Duration::from_nanos(horizon), after.as_deref()).await
     }
 
     fn invalidate(keys: Vec<String>) {

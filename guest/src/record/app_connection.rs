@@ -17,8 +17,6 @@ pub struct AppConnectionRecord {
     pub name: String,
     /// OAuth client id.
     pub client_id: String,
-    /// Whether fabrics that name none use this one.
-    pub default: bool,
     /// Scopes to ask for; empty for the default ones.
     pub scopes: Vec<String>,
     /// `single-use` or `reusable`, where an admin recorded it.
@@ -46,22 +44,27 @@ impl Record for AppConnectionRecord {
 }
 
 impl AppConnectionRecord {
-    /// The settings, as an administrator gave them.
-    pub fn settings(&self) -> AppConnectionSettings {
+    /// The settings, as an administrator gave them. Which one is the default does not stand in the record.
+    pub fn settings(&self, default: bool) -> AppConnectionSettings {
         AppConnectionSettings {
             name: self.name.clone(),
             client_id: self.client_id.clone(),
             confidential: self.client_secret.is_some(),
-            default: self.default,
+            default,
             scopes: self.scopes.clone(),
-            refresh_token_policy: match self.refresh_token_policy.as_deref() {
-                Some("single-use") => RefreshTokenPolicy::SingleUse,
-                Some("reusable") => RefreshTokenPolicy::Reusable,
-                _ => RefreshTokenPolicy::Unknown,
-            },
+            refresh_token_policy: self.refresh_token_policy(),
             refresh_token_lifetime: self
                 .refresh_token_lifetime_seconds
                 .map(|seconds| nanoseconds(Duration::from_secs(seconds))),
+        }
+    }
+
+    /// Whether refresh tokens are single-use, as far as an administrator recorded it.
+    pub fn refresh_token_policy(&self) -> RefreshTokenPolicy {
+        match self.refresh_token_policy.as_deref() {
+            Some("single-use") => RefreshTokenPolicy::SingleUse,
+            Some("reusable") => RefreshTokenPolicy::Reusable,
+            _ => RefreshTokenPolicy::Unknown,
         }
     }
 }

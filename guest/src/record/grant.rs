@@ -56,6 +56,14 @@ pub struct GrantRecord {
     /// What remained of the refresh token's assumed life at the time of writing.
     #[serde(with = "milliseconds")]
     pub session_remaining: Duration,
+    /// How much longer it may be assumed that a refresh token of this client can be sent again: a reply has proved it
+    /// within the last day, or an admin has recorded it. Zero for single-use ones.
+    #[serde(default, with = "milliseconds", skip_serializing_if = "Duration::is_zero")]
+    pub reusable_for: Duration,
+    /// How many requests with this refresh token may have been acted on without anybody knowing, those of the present
+    /// claim aside.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unresolved: u32,
     /// A renewal that is under way, or was interrupted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub claim: Option<Claim>,
@@ -74,8 +82,6 @@ pub struct GrantRecord {
 pub struct Claim {
     /// Random; also the record's tag in the store.
     pub id: String,
-    /// How many renewals of this generation have been begun, this one included, whose outcome is not known.
-    pub attempt: u32,
 }
 
 /// A pause after a failed renewal.
@@ -90,17 +96,16 @@ pub struct CoolDown {
     pub cause: Cause,
 }
 
-/// A failure, as it can be told again. All of it is fit to be shown.
+/// A failure, as it can be told again. It stands in clear and whoever can write the store can change it, so it holds no
+/// text: what a person is shown is made from it anew.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cause {
     /// Name of the error's case.
     pub case: String,
-    /// Its text.
-    pub message: String,
-    /// Code and status, where the case has them.
+    /// The peer's error code, or the scopes that it names, where the case has them.
     #[serde(default)]
     pub code: String,
-    /// See `code`.
+    /// Status of the peer's answer, where the case has one.
     #[serde(default)]
     pub status: u16,
 }
@@ -113,7 +118,7 @@ pub enum Ended {
     SignedOut,
     /// By Databricks.
     SessionEnded,
-    /// Twice a renewal was interrupted; the refresh token may be spent.
+    /// Twice a renewal was interrupted, or a backup was put back; the refresh token may be spent.
     OutcomeUnknown,
 }
 
@@ -149,6 +154,18 @@ impl GrantRecord {
     pub fn reference(&self) -> TokenReference {
         TokenReference { lineage: self.lineage.clone(), generation: self.generation }
     }
+
+    /// Ends it: it gives no more tokens. The access token stays, and may be served as long as it lives.
+    pub fn end(&mut self, why: Ended) {
+        self.ended = Some(why);
+        self.refresh_token = None;
+        self.claim = None;
+        self.cool_down = None;
+    }
+}
+
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 impl Stored<GrantRecord> {
@@ -176,6 +193,11 @@ impl Stored<GrantRecord> {
         (!left.is_zero()).then_some((left, pause))
     }
 
+    /// Whether the refresh token may be assumed to be reusable.
+    pub fn is_reusable(&self) -> bool {
+        self.record.reusable_for > self.age
+    }
+
     /// What is left of the refresh token's assumed life.
     pub fn session_remaining(&self) -> Duration {
         self.record.session_remaining.saturating_sub(self.age)
@@ -184,10 +206,17 @@ impl Stored<GrantRecord> {
     /// The record with its durations counted down to now, as it must be before it is written again. `since_read` is
     /// the time since it was read.
     pub fn counted_down(&self, since_read: Duration) -> GrantRecord {
-        let passed = self.age.saturating_add(since_read);
-        let mut record = self.record.clone();
+        self.record.counted_down(self.age.saturating_add(since_read))
+    }
+}
+
+impl GrantRecord {
+    /// The record as it is to be written when so much time has passed since its durations were right.
+    pub fn counted_down(&self, passed: Duration) -> Self {
+        let mut record = self.clone();
         record.remaining = record.remaining.saturating_sub(passed);
         record.session_remaining = record.session_remaining.saturating_sub(passed);
+        record.reusable_for = record.reusable_for.saturating_sub(passed);
         if let Some(cool_down) = &mut record.cool_down {
             cool_down.remaining = cool_down.remaining.saturating_sub(passed);
         }

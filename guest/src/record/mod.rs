@@ -4,15 +4,21 @@
 //! store: what a newer one wrote survives being rewritten by an older one.
 
 mod app_connection;
+mod default_app_connection;
 mod discovery;
+mod endpoint;
 mod fabric;
 mod grant;
+mod listed;
 mod sign_in;
 
 pub use app_connection::AppConnectionRecord;
+pub use default_app_connection::DefaultAppConnectionRecord;
 pub use discovery::DiscoveryRecord;
+pub use endpoint::EndpointRecord;
 pub use fabric::FabricRecord;
 pub use grant::{Cause, Claim, CoolDown, Ended, GrantRecord, Identity};
+pub use listed::{Listed, Unreadable};
 pub use sign_in::SignInRecord;
 
 use std::time::Duration;
@@ -23,7 +29,7 @@ use serde::de::DeserializeOwned;
 use crate::contract::Error;
 use crate::contract::storage::{Entry, Precondition, WriteOutcome};
 use crate::core::Core;
-use crate::error::Result;
+use crate::error::{Failure, Result};
 use crate::ports::Ports;
 
 /// Members that this version does not know.
@@ -48,7 +54,7 @@ pub struct Stored<T> {
     pub key: String,
     /// For the next write.
     pub revision: u64,
-    /// Time since it was written.
+    /// Time since it was written, the time that reading it took included.
     pub age: Duration,
     /// How long this host has seen its tag stand.
     pub unchanged_for: Duration,
@@ -99,11 +105,12 @@ pub enum Written<T> {
 
 impl<P: Ports> Core<P> {
     /// Reads a record.
-    pub(crate) async fn read<T: Record>(&self, key: &str) -> Result<Option<Stored<T>>> {
-        match self.ports.get(key).await? {
-            Some(entry) => Stored::parse(key, entry).map(Some),
-            None => Ok(None),
-        }
+    pub(crate) async fn read<T: Record>(&self, key: &str) -> Result<Option<Stored<T>>, Failure> {
+        let asked_at = self.ports.monotonic();
+        let Some(entry) = self.ports.get(key).await? else { return Ok(None) };
+        let mut stored = Stored::parse(key, entry)?;
+        stored.age = stored.age.saturating_add(self.ports.monotonic().saturating_sub(asked_at));
+        Ok(Some(stored))
     }
 
     /// Writes a record if the precondition holds.

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Record, Unknown};
 
-/// A pending sign-in. Its key holds the digest of `state`; neither `state` nor the binding secret is stored.
+/// A pending sign-in. Its key holds the digest of `state`; neither `state` nor the binding secret is stored. The sealed
+/// code verifier opens only while every member is what it was when it was sealed, but for `version` and `unknown`.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct SignInRecord {
     /// Record version.
@@ -32,7 +33,7 @@ pub struct SignInRecord {
     pub scopes: Vec<String>,
     /// Digest of the binding secret.
     pub binding: String,
-    /// Binds the sealed code verifier to this sign-in.
+    /// Random, and part of what the sealed code verifier is bound to.
     pub lineage: String,
     /// The code verifier (RFC 7636), sealed.
     pub code_verifier: String,

@@ -6,41 +6,51 @@
 //! Whoever finds a claim of somebody else waits for its result, and takes over only when the claim has stood longer
 //! than its owner can possibly still be at work, and nobody has a usable token to lose.
 
+mod claiming;
 mod settling;
 mod standing;
 
 use std::time::Duration;
 
-use crate::contract::journal::Action;
+use crate::breaker::{Admitted, Sign};
+use crate::contract::journal::{Action, Outcome};
 use crate::contract::maintenance::RenewalOutcome;
 use crate::contract::{Error, TokenReference};
 use crate::cool_down::still_failing;
-use crate::core::{Core, event_of_host, outcome};
+use crate::core::{Core, event_of_host};
 use crate::discovery::Workspace;
 use crate::error::Result;
 use crate::grants::{PreparedTokens, granted_scopes};
 use crate::ports::Ports;
-use crate::record::{Claim, CoolDown, GrantRecord, Stored, Written};
+use crate::record::{GrantRecord, Stored};
 use crate::secret::{ClientSecret, RefreshToken};
 use crate::storage_key::{self, GrantKey};
 use crate::token_failure::GrantType;
 use crate::token_reply::TokenReply;
 use crate::token_request::{self, Client};
-use standing::{Standing, standing};
+use claiming::Claimed;
+use settling::NewTokens;
+use standing::{Standing, is_exhausted, standing};
 
-/// From the claim's put to the request there are one read and no other wait. A host that took longer was frozen; it
-/// must not send, since its claim may soon be taken over.
-const UNTIL_SENT: Duration = Duration::from_secs(5);
+/// A grant as it was read or written, and when, by this host's clock.
+#[derive(Clone)]
+struct Seen {
+    stored: Stored<GrantRecord>,
+    at: Duration,
+}
 
 /// What a renewal has in hand before it claims.
 struct Prepared {
     token_endpoint: String,
+    admitted: Admitted,
     client_id: String,
     client_secret: Option<ClientSecret>,
     refresh_token: RefreshToken,
     tokens: PreparedTokens,
     /// What a new refresh token's life is assumed to be.
     session: Duration,
+    /// How long its being reusable may be assumed if the reply proves it, and if it does not.
+    reusable_for: [Duration; 2],
 }
 
 impl<P: Ports> Core<P> {
@@ -56,30 +66,50 @@ impl<P: Ports> Core<P> {
     }
 
     async fn renew_person(&self, tenant: &str, key: &str) -> Result<RenewalOutcome> {
-        let read_at = self.ports.monotonic();
-        let Some(stored) = self.read::<GrantRecord>(key).await? else { return Ok(RenewalOutcome::Ended) };
-        let attempt = match standing(&stored) {
+        let Some(mut seen) = self.look_at(key).await? else { return Ok(RenewalOutcome::Ended) };
+        match standing(&seen.stored, &self.policy) {
             Standing::Ended => return Ok(RenewalOutcome::Ended),
             Standing::Fresh => return Ok(RenewalOutcome::Fresh),
             Standing::Claimed => return Ok(RenewalOutcome::ClaimedElsewhere),
-            Standing::CoolingDown(left, cause) => return Err(still_failing(left, &cause)),
-            Standing::Exhausted => return self.give_up(tenant, &stored, read_at).await,
-            Standing::Due(attempt) => attempt,
-        };
-        let Some(prepared) = self.prepare_renewal(tenant, &stored).await? else { return Ok(RenewalOutcome::Ended) };
-        let claim_began = self.ports.monotonic();
-        let Some(claimed) = self.claim(&stored, attempt, &prepared.tokens.writer, read_at).await? else {
-            return Ok(RenewalOutcome::ClaimedElsewhere);
-        };
-        if !self.still_ours(&claimed, claim_began).await? {
-            return Ok(RenewalOutcome::ClaimedElsewhere);
+            Standing::CoolingDown(left, cause) => {
+                return Err(still_failing(left, &cause, &seen.stored.record.workspace, None));
+            }
+            Standing::Due => {}
+            Standing::Abandoned => match self.look_again(&seen).await? {
+                Some(again) => seen = again,
+                None => return Ok(RenewalOutcome::ClaimedElsewhere),
+            },
         }
+        if is_exhausted(&seen.stored, &self.policy) {
+            return self.give_up(tenant, &seen).await;
+        }
+        let Some(prepared) = self.prepare_renewal(tenant, &seen.stored).await? else {
+            return Ok(RenewalOutcome::Ended);
+        };
+        let Some(claimed) = self.claim(&seen, &prepared.tokens.writer).await? else {
+            return Ok(RenewalOutcome::ClaimedElsewhere);
+        };
+        let Some(claimed) = self.confirm(claimed).await? else {
+            return Ok(RenewalOutcome::ClaimedElsewhere);
+        };
         let result = self.refresh(tenant, &claimed, prepared).await;
-        let mut entry = event_of_host(tenant, Action::Renewal, Some(next_reference(&claimed.record)));
-        entry.workspace = Some(claimed.record.workspace.clone());
-        entry.outcome = outcome(&result);
-        self.journal(entry).await;
+        self.journal_renewal(tenant, &claimed.seen.stored.record, &result).await;
         result
+    }
+
+    /// Writes down how a renewal ended: of which token, or which one it brought. One that came too late to change
+    /// anything is none.
+    async fn journal_renewal(&self, tenant: &str, before: &GrantRecord, result: &Result<RenewalOutcome>) {
+        let (token, outcome) = match result {
+            Ok(RenewalOutcome::Renewed) => (next_reference(before), Outcome::Succeeded),
+            Ok(RenewalOutcome::Ended) => (before.reference(), Outcome::Failed("sign-in-required".to_owned())),
+            Ok(RenewalOutcome::Fresh | RenewalOutcome::ClaimedElsewhere) => return,
+            Err(error) => (before.reference(), Outcome::Failed(error.case().to_owned())),
+        };
+        let mut entry = event_of_host(tenant, Action::Renewal, Some(token));
+        entry.workspace = Some(before.workspace.clone());
+        entry.outcome = outcome;
+        self.journal(entry).await;
     }
 
     /// Obtains everything that can fail, while nothing is spent yet.
@@ -104,111 +134,84 @@ impl<P: Ports> Core<P> {
             )));
         }
         Ok(Some(Prepared {
+            admitted: self.admit_to_endpoint(&server.token_endpoint, &stored.key, &stored.record.workspace).await?,
             token_endpoint: server.token_endpoint,
             client_id: app.client_id.clone(),
             client_secret: self.client_secret(tenant, &app).await?,
             refresh_token,
             tokens: self.prepare_tokens().await?,
             session: app.session(),
+            reusable_for: [app.reusable_for(true), app.reusable_for(false)],
         }))
     }
 
-    /// Writes the claim. `None` when somebody else was first.
-    async fn claim(
-        &self,
-        stored: &Stored<GrantRecord>,
-        attempt: u32,
-        writer: &str,
-        read_at: Duration,
-    ) -> Result<Option<Stored<GrantRecord>>> {
-        let id = self.random_name();
-        let mut record = stored.counted_down(self.ports.monotonic().saturating_sub(read_at));
-        record.claim = Some(Claim { id: id.clone(), attempt });
-        record.cool_down = record.cool_down.map(|pause| CoolDown { remaining: Duration::ZERO, ..pause });
-        record.writer = writer.to_owned();
-        match self.write(&stored.key, &record, Some(id.clone()), stored.precondition()).await {
-            Ok(Written::Done(revision)) => Ok(Some(stored.rewritten(record, revision))),
-            Ok(Written::Lost(_)) => Ok(None),
-            // The write may have happened all the same: the claim id tells.
-            Err(error) => match self.read::<GrantRecord>(&stored.key).await? {
-                Some(now) if now.record.claim.as_ref().is_some_and(|claim| claim.id == id) => Ok(Some(now)),
-                _ => Err(error),
-            },
-        }
-    }
-
-    /// Reads the claim once more right before sending.
-    async fn still_ours(&self, claimed: &Stored<GrantRecord>, claim_began: Duration) -> Result<bool> {
-        let now: Option<Stored<GrantRecord>> = self.read(&claimed.key).await?;
-        let ours = now.is_some_and(|now| now.revision == claimed.revision);
-        Ok(ours && self.ports.monotonic().saturating_sub(claim_began) < UNTIL_SENT)
-    }
-
     /// Sends the one request and stores what came of it.
-    async fn refresh(&self, tenant: &str, claimed: &Stored<GrantRecord>, prepared: Prepared) -> Result<RenewalOutcome> {
+    async fn refresh(&self, tenant: &str, claimed: &Claimed, prepared: Prepared) -> Result<RenewalOutcome> {
         let client = Client { id: &prepared.client_id, secret: prepared.client_secret.as_ref() };
         let request = token_request::refresh_token(&prepared.token_endpoint, &client, &prepared.refresh_token);
-        let sent_at = self.ports.monotonic();
-        match self.request_token(GrantType::RefreshToken, request, &claimed.record.workspace).await {
+        let admitted = prepared.admitted.clone();
+        let asked_at = self.ports.monotonic();
+        let workspace = &claimed.seen.stored.record.workspace;
+        match self.request_token(GrantType::RefreshToken, request, workspace).await {
             Ok(reply) => {
-                let next = self.next_generation(tenant, claimed, prepared, &reply, sent_at)?;
-                self.store_success(tenant, claimed, next).await
+                let record = next_generation(tenant, &claimed.seen, prepared, &reply, asked_at)?;
+                let result = self.store_success(tenant, &claimed.seen, NewTokens { record, asked_at }).await;
+                self.observe_endpoint(admitted, &Sign::Answered).await;
+                result
             }
-            Err(failure) => self.store_failure(claimed, failure, sent_at).await,
+            Err(failure) => {
+                let sign = failure.sign();
+                let result = self.store_failure(&claimed.seen, failure).await;
+                self.observe_endpoint(admitted, &sign).await;
+                result
+            }
         }
     }
-
-    /// The record of generation n + 1. A reply without a refresh token keeps the old one (RFC 6749 section 6).
-    fn next_generation(
-        &self,
-        tenant: &str,
-        claimed: &Stored<GrantRecord>,
-        prepared: Prepared,
-        reply: &TokenReply,
-        sent_at: Duration,
-    ) -> Result<GrantRecord> {
-        // Counted from before the request, since nobody knows when in between Databricks made the token.
-        let elapsed = self.ports.monotonic().saturating_sub(sent_at);
-        let NextLife { remaining, session_remaining } = NextLife::of(claimed, reply, prepared.session, elapsed);
-        let reference = next_reference(&claimed.record);
-        let writer = format!("{}.stored", prepared.tokens.writer);
-        let refresh_token = reply.refresh_token.as_ref().unwrap_or(&prepared.refresh_token);
-        let sealed = prepared.tokens.seal(
-            tenant,
-            &claimed.key,
-            &reference.lineage,
-            reference.generation,
-            &reply.access_token,
-            Some(refresh_token),
-        )?;
-        Ok(GrantRecord {
-            generation: reference.generation,
-            ended: None,
-            scopes: granted_scopes(reply, &claimed.record.scopes),
-            access_token: Some(sealed.access_token),
-            refresh_token: sealed.refresh_token,
-            life: reply.lifetime,
-            remaining,
-            session_remaining,
-            claim: None,
-            cool_down: None,
-            writer,
-            ..claimed.record.clone()
-        })
-    }
 }
 
-/// What remains of the two lives of a new generation.
-struct NextLife {
-    remaining: Duration,
-    session_remaining: Duration,
-}
-
-impl NextLife {
-    fn of(claimed: &Stored<GrantRecord>, reply: &TokenReply, session: Duration, elapsed: Duration) -> Self {
-        let session = if reply.refresh_token.is_some() { session } else { claimed.session_remaining() };
-        Self { remaining: reply.lifetime.saturating_sub(elapsed), session_remaining: session.saturating_sub(elapsed) }
-    }
+/// The record of generation n + 1, its durations as of `asked_at`. A reply without a refresh token keeps the old one
+/// (RFC 6749 section 6), and like one that brings the old one again it proves that it can be sent again.
+fn next_generation(
+    tenant: &str,
+    claimed: &Seen,
+    prepared: Prepared,
+    reply: &TokenReply,
+    asked_at: Duration,
+) -> Result<GrantRecord> {
+    let before = &claimed.stored.record;
+    let reference = next_reference(before);
+    let writer = format!("{}.stored", prepared.tokens.writer);
+    let refresh_token = reply.refresh_token.as_ref().unwrap_or(&prepared.refresh_token);
+    let proved = refresh_token.expose() == prepared.refresh_token.expose();
+    let [if_proved, if_not] = prepared.reusable_for;
+    let session_remaining = match reply.refresh_token {
+        Some(_) => prepared.session,
+        None => claimed.stored.counted_down(asked_at.saturating_sub(claimed.at)).session_remaining,
+    };
+    let sealed = prepared.tokens.seal(
+        tenant,
+        &claimed.stored.key,
+        &reference.lineage,
+        reference.generation,
+        &reply.access_token,
+        Some(refresh_token),
+    )?;
+    Ok(GrantRecord {
+        generation: reference.generation,
+        ended: None,
+        scopes: granted_scopes(reply, &before.scopes),
+        access_token: Some(sealed.access_token),
+        refresh_token: sealed.refresh_token,
+        life: reply.lifetime,
+        remaining: reply.lifetime,
+        session_remaining,
+        reusable_for: if proved { if_proved } else { if_not },
+        unresolved: 0,
+        claim: None,
+        cool_down: None,
+        writer,
+        ..before.clone()
+    })
 }
 
 /// The token that a renewal is to bring.

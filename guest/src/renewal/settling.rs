@@ -5,41 +5,79 @@
 
 use std::time::Duration;
 
-use crate::contract::Error;
+use super::Seen;
+use super::claiming::BETWEEN_WRITES;
 use crate::contract::journal::Action;
 use crate::contract::maintenance::RenewalOutcome;
-use crate::core::{Core, event_of_host, outcome};
+use crate::core::{Core, event_of_host};
 use crate::error::Result;
+use crate::policy::Policy;
 use crate::ports::Ports;
-use crate::record::{CoolDown, Ended, GrantRecord, Stored, WRITE_ATTEMPTS, Written};
+use crate::record::{CoolDown, Ended, GrantRecord, Stored, Written};
 use crate::token_call::{EffectOnRefresh, TokenCallFailure};
 
-/// New tokens are held and their put is tried again this long when the store fails just then.
-pub(super) const WRITE_BUDGET: Duration = Duration::from_secs(10);
+/// New tokens, with what their lives were when they were asked for.
+pub(super) struct NewTokens {
+    /// The record of generation n + 1, its durations as of `asked_at`.
+    pub record: GrantRecord,
+    /// When the request was sent. Nobody knows when after that Databricks made the tokens.
+    pub asked_at: Duration,
+}
+
+/// How a claim is taken off again where there are no new tokens.
+pub(super) enum Settlement {
+    /// Nothing was sent.
+    Unsent,
+    /// The refresh token is as good as before; the next attempt waits.
+    Untouched(CoolDown),
+    /// The refresh token gives no more tokens.
+    Dead,
+}
+
+impl Settlement {
+    fn apply(&self, record: &mut GrantRecord) {
+        record.claim = None;
+        match self {
+            Self::Unsent => {}
+            Self::Untouched(pause) => record.cool_down = Some(pause.clone()),
+            Self::Dead => {
+                // A request of unknown outcome may be what used it up.
+                let unsure = record.unresolved > 0;
+                record.end(if unsure { Ended::OutcomeUnknown } else { Ended::SessionEnded });
+            }
+        }
+    }
+}
 
 impl<P: Ports> Core<P> {
-    /// Stores new tokens. Holds on to them for the write budget, whatever the store does meanwhile.
+    /// Stores new tokens. Holds on to them for as long as the policy says, whatever the store does meanwhile.
     pub(super) async fn store_success(
         &self,
         tenant: &str,
-        claimed: &Stored<GrantRecord>,
-        next: GrantRecord,
+        claimed: &Seen,
+        tokens: NewTokens,
     ) -> Result<RenewalOutcome> {
-        let began = self.ports.monotonic();
-        let mut next = next;
-        let mut precondition = claimed.precondition();
+        let key = &claimed.stored.key;
+        let mut next = tokens.record;
+        let (life, session, reusable) = (next.remaining, next.session_remaining, next.reusable_for);
+        let mut precondition = claimed.stored.precondition();
+        let arrived_at = self.ports.monotonic();
         loop {
-            match self.write(&claimed.key, &next, None, precondition).await {
+            let passed = self.since(tokens.asked_at);
+            next.remaining = life.saturating_sub(passed);
+            next.session_remaining = session.saturating_sub(passed);
+            next.reusable_for = reusable.saturating_sub(passed);
+            match self.write(key, &next, None, precondition).await {
                 Ok(Written::Done(_)) => return Ok(RenewalOutcome::Renewed),
                 Ok(Written::Lost(Some(now))) if now.record.writer == next.writer => return Ok(RenewalOutcome::Renewed),
-                Ok(Written::Lost(Some(now))) if may_follow(&next, &now.record) => {
+                Ok(Written::Lost(Some(now))) if may_follow(&next, &now.record, &self.policy) => {
                     // Resealed or found failed meanwhile. Late success beats a failure of its own generation.
                     next.identity.clone_from(&now.record.identity);
                     precondition = now.precondition();
                 }
                 Ok(Written::Lost(_)) => return Ok(self.drop_late_reply(tenant, &next).await),
-                Err(error) if self.ports.monotonic().saturating_sub(began) >= WRITE_BUDGET => return Err(error),
-                Err(_) => self.ports.wait(Duration::from_millis(100)).await,
+                Err(error) if self.since(arrived_at) >= self.policy.holds => return Err(error),
+                Err(_) => self.ports.wait(BETWEEN_WRITES).await,
             }
         }
     }
@@ -47,89 +85,83 @@ impl<P: Ports> Core<P> {
     /// Drops tokens of a lineage that is gone, and says so.
     async fn drop_late_reply(&self, tenant: &str, next: &GrantRecord) -> RenewalOutcome {
         self.journal(event_of_host(tenant, Action::LateReplyDropped, Some(next.reference()))).await;
-        RenewalOutcome::Ended
+        RenewalOutcome::Fresh
     }
 
     /// Records a failure by what it says about the refresh token.
-    pub(super) async fn store_failure(
-        &self,
-        claimed: &Stored<GrantRecord>,
-        failure: TokenCallFailure,
-        sent_at: Duration,
-    ) -> Result<RenewalOutcome> {
-        let effect = failure.effect_on_refresh();
+    pub(super) async fn store_failure(&self, claimed: &Seen, failure: TokenCallFailure) -> Result<RenewalOutcome> {
+        let may_send_again = claimed.stored.is_reusable() || !self.policy.distrusts_unknown_outcomes;
+        let effect = match failure.effect_on_refresh() {
+            EffectOnRefresh::Unknown if may_send_again => EffectOnRefresh::Untouched { retry_after: None },
+            effect => effect,
+        };
         let error = failure.of_person();
-        let pause = match effect {
+        let settlement = match effect {
             // The claim stays, so that the next attempt waits until it may be taken over.
             EffectOnRefresh::Unknown => return Err(error),
-            EffectOnRefresh::Dead => None,
+            EffectOnRefresh::Dead => Settlement::Dead,
             EffectOnRefresh::Untouched { retry_after } => {
-                Some(self.pause(claimed.record.cool_down.as_ref(), retry_after, &error))
+                Settlement::Untouched(self.pause(claimed.stored.record.cool_down.as_ref(), retry_after, &error))
             }
         };
-        let since_claim = self.ports.monotonic().saturating_sub(sent_at);
-        let ended = pause.is_none();
-        // If this cannot be written, the claim stands until it may be taken over. Nothing is spent either way.
-        let _ = self.settle(claimed, since_claim, pause).await;
-        if ended { Ok(RenewalOutcome::Ended) } else { Err(error) }
+        // If this cannot be written, the claim stands until it may be taken over.
+        let recorded = self.settle(claimed, &settlement).await;
+        match (settlement, recorded) {
+            (Settlement::Dead, Ok(true)) => Ok(RenewalOutcome::Ended),
+            // Somebody else has renewed, signed in or signed out meanwhile: the store says how things stand.
+            (Settlement::Dead, Ok(false)) => Ok(RenewalOutcome::Fresh),
+            _ => Err(error),
+        }
     }
 
-    /// Takes the claim back: with a pause, or as ended where there is none. Only while the claim is ours; a reseal in
-    /// between does not matter.
-    async fn settle(
-        &self,
-        claimed: &Stored<GrantRecord>,
-        since_claim: Duration,
-        pause: Option<CoolDown>,
-    ) -> Result<()> {
+    /// Takes the claim off. Only while it is ours; a reseal in between does not matter. Gives whether it was.
+    pub(super) async fn settle(&self, claimed: &Seen, settlement: &Settlement) -> Result<bool> {
+        let began = self.ports.monotonic();
+        let writer = self.random_name();
         let mut now = claimed.clone();
-        let mut passed = since_claim;
-        for _ in 0..WRITE_ATTEMPTS {
-            let mut record = now.counted_down(passed);
-            record.claim = None;
-            record.cool_down.clone_from(&pause);
-            record.writer = self.random_name();
-            if pause.is_none() {
-                record.ended = Some(Ended::SessionEnded);
-                record.refresh_token = None;
+        loop {
+            // What the store may answer is as of its own reading, however long the answer takes.
+            let at = self.ports.monotonic();
+            let mut record = now.stored.counted_down(at.saturating_sub(now.at));
+            settlement.apply(&mut record);
+            record.writer.clone_from(&writer);
+            let over = self.since(began) >= self.policy.write_budget;
+            match self.write(&now.stored.key, &record, None, now.stored.precondition()).await {
+                Ok(Written::Done(_)) => return Ok(true),
+                Ok(Written::Lost(Some(changed))) if changed.record.writer == writer => return Ok(true),
+                Ok(Written::Lost(Some(changed)))
+                    if !over && (is_ours(&claimed.stored, &changed) || !self.policy.failures_yield) =>
+                {
+                    now = Seen { stored: changed, at };
+                }
+                Ok(Written::Lost(_)) => return Ok(false),
+                Err(error) if over => return Err(error),
+                Err(_) => self.ports.wait(BETWEEN_WRITES).await,
             }
-            match self.write(&now.key, &record, None, now.precondition()).await? {
-                Written::Lost(Some(changed)) if is_ours(claimed, &changed) => now = changed,
-                _ => return Ok(()),
-            }
-            passed = Duration::ZERO;
         }
-        Ok(())
     }
 
-    /// Ends a grant whose renewal was interrupted too often.
-    pub(super) async fn give_up(
-        &self,
-        tenant: &str,
-        stored: &Stored<GrantRecord>,
-        read_at: Duration,
-    ) -> Result<RenewalOutcome> {
-        let mut record = stored.counted_down(self.ports.monotonic().saturating_sub(read_at));
-        record.claim = None;
-        record.ended = Some(Ended::OutcomeUnknown);
-        record.refresh_token = None;
+    /// Ends a grant whose refresh token may be spent.
+    pub(super) async fn give_up(&self, tenant: &str, seen: &Seen) -> Result<RenewalOutcome> {
+        let mut record = seen.stored.counted_down(self.since(seen.at));
+        record.end(Ended::OutcomeUnknown);
         record.writer = self.random_name();
-        if let Written::Done(_) = self.write(&stored.key, &record, None, stored.precondition()).await? {
-            let error: Result<()> = Err(Error::sign_in(Ended::OutcomeUnknown.into()));
-            let mut entry = event_of_host(tenant, Action::Renewal, Some(record.reference()));
-            entry.outcome = outcome(&error);
-            self.journal(entry).await;
+        let written = self.write(&seen.stored.key, &record, None, seen.stored.precondition()).await?;
+        if !matches!(written, Written::Done(_)) {
+            return Ok(RenewalOutcome::ClaimedElsewhere);
         }
-        Ok(RenewalOutcome::Ended)
+        let result = Ok(RenewalOutcome::Ended);
+        self.journal_renewal(tenant, &record, &result).await;
+        result
     }
 }
 
 /// Whether new tokens may be stored over a record that has changed since the claim: only over the same lineage, still
 /// at the generation before, and not over a sign-out.
-fn may_follow(next: &GrantRecord, now: &GrantRecord) -> bool {
-    now.lineage == next.lineage
-        && now.generation.checked_add(1) == Some(next.generation)
-        && now.ended != Some(Ended::SignedOut)
+fn may_follow(next: &GrantRecord, now: &GrantRecord, policy: &Policy) -> bool {
+    let same_place = now.lineage == next.lineage && now.generation.checked_add(1) == Some(next.generation);
+    let in_time = policy.late_success_wins || now.ended.is_none();
+    (same_place && now.ended != Some(Ended::SignedOut) && in_time) || !policy.late_success_yields_to_lineage
 }
 
 /// Whether a record still carries the claim that was made.
@@ -147,10 +179,30 @@ mod tests {
     fn new_tokens_follow_only_their_own_lineage_and_generation_and_no_sign_out() {
         let before = grant(Duration::ZERO, None).record;
         let next = GrantRecord { generation: 2, ..before.clone() };
-        assert!(may_follow(&next, &before));
-        assert!(may_follow(&next, &GrantRecord { ended: Some(Ended::OutcomeUnknown), ..before.clone() }));
-        assert!(!may_follow(&next, &GrantRecord { ended: Some(Ended::SignedOut), ..before.clone() }));
-        assert!(!may_follow(&next, &GrantRecord { lineage: "another".into(), ..before.clone() }));
-        assert!(!may_follow(&next, &GrantRecord { generation: 2, ..before }));
+        let follows = |now: GrantRecord| may_follow(&next, &now, &Policy::SHIPPED);
+        assert!(follows(before.clone()));
+        assert!(follows(GrantRecord { ended: Some(Ended::OutcomeUnknown), ..before.clone() }));
+        assert!(!follows(GrantRecord { ended: Some(Ended::SignedOut), ..before.clone() }));
+        assert!(!follows(GrantRecord { lineage: "another".into(), ..before.clone() }));
+        assert!(!follows(GrantRecord { generation: 2, ..before }));
+    }
+
+    #[test]
+    fn a_refresh_token_that_is_dead_after_a_request_of_unknown_outcome_is_told_as_such() {
+        let mut record = grant(Duration::ZERO, None).record;
+        Settlement::Dead.apply(&mut record);
+        assert_eq!(record.ended, Some(Ended::SessionEnded));
+        record.unresolved = 1;
+        Settlement::Dead.apply(&mut record);
+        assert_eq!(record.ended, Some(Ended::OutcomeUnknown));
+    }
+
+    #[test]
+    fn a_claim_taken_back_leaves_the_grant_as_it_was() {
+        let before = grant(Duration::ZERO, Some(Duration::ZERO)).record;
+        let mut record = before.clone();
+        Settlement::Unsent.apply(&mut record);
+        assert!(record.claim.is_none());
+        assert_eq!((record.unresolved, record.refresh_token), (before.unresolved, before.refresh_token));
     }
 }
