@@ -1,18 +1,25 @@
 //! Putting a host together.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use thiserror::Error;
 
 use crate::clock::{SharedClock, SystemClock};
-use crate::database::Database;
+use crate::database::Backend;
 use crate::deployment::Deployment;
 use crate::egress::{EgressSettings, HttpClient, TlsSettingsError};
 use crate::fabric_auth::FabricAuth;
-use crate::journal::Journal;
+use crate::journal::{Journal, Recorder};
 use crate::keys::MasterKeys;
 use crate::runtime::{Artifact, ArtifactError, CompileCache, Instances, MOST_INSTANCES, Parts};
 use crate::storage::{Observed, Storage};
+
+/// How often a long-lived host clears out what nobody completed, if nothing else is said.
+const EXPIRE_EVERY: Duration = Duration::from_secs(600);
+
+/// How often a long-lived host looks for what is to be renewed ahead, if nothing else is said.
+const RENEW_AHEAD_EVERY: Duration = Duration::from_secs(60);
 
 /// Collects the parts of a host. Storage, keys and journal must be given; everything else has a default.
 pub struct Builder {
@@ -25,6 +32,8 @@ pub struct Builder {
     artifact: Artifact,
     compile_cache: Option<CompileCache>,
     most_instances: u32,
+    expire_every: Option<Duration>,
+    renew_ahead_every: Option<Duration>,
 }
 
 /// Why a host could not be put together.
@@ -54,13 +63,15 @@ impl Builder {
             artifact: Artifact::embedded(),
             compile_cache: None,
             most_instances: MOST_INSTANCES,
+            expire_every: Some(EXPIRE_EVERY),
+            renew_ahead_every: Some(RENEW_AHEAD_EVERY),
         }
     }
 
     /// Keeps records and journal in this database.
     #[must_use]
-    pub fn database(self, database: &Database) -> Self {
-        self.storage(Arc::new(database.storage())).journal(Arc::new(database.journal()))
+    pub fn database(self, database: &dyn Backend) -> Self {
+        self.storage(database.storage()).journal(database.journal())
     }
 
     /// Keeps records here.
@@ -121,21 +132,52 @@ impl Builder {
         self
     }
 
+    /// Clears out sign-ins that nobody completed ([`FabricAuth::expire`]) this often, and up to a tenth later, in the
+    /// background and by the host's clock; at least a second. It ends with the host. Default: ten minutes. `None` leaves
+    /// it to other hosts on the same database, which is right for a program that makes one call and ends.
+    #[must_use]
+    pub fn expire_every(mut self, interval: Option<Duration>) -> Self {
+        self.expire_every = interval;
+        self
+    }
+
+    /// Renews what callers of this host have used within the last hour when its time has come, though nobody asks for it
+    /// then, so that no caller waits for a renewal. Looks this often what is coming, and up to a tenth later, in the
+    /// background and by the host's clock; at least a second. It ends with the host. Default: a minute. `None` leaves
+    /// renewals to callers, which is right for a program that makes one call and ends.
+    #[must_use]
+    pub fn renew_ahead_every(mut self, interval: Option<Duration>) -> Self {
+        self.renew_ahead_every = interval;
+        self
+    }
+
     /// Builds the host. Compiling the component takes the time of a blocking task.
     ///
     /// # Errors
     /// [`BuildError`].
     pub async fn build(self) -> Result<FabricAuth, BuildError> {
-        let Self { mut deployment, storage, keys, journal, clock, egress, artifact, compile_cache, most_instances } =
-            self;
+        let Self {
+            mut deployment,
+            storage,
+            keys,
+            journal,
+            clock,
+            egress,
+            artifact,
+            compile_cache,
+            most_instances,
+            expire_every,
+            renew_ahead_every,
+        } = self;
         deployment.description.allow_loopback_http = egress.allow_loopback_http;
         deployment.description.workspace_suffixes =
             egress.workspace_suffixes.iter().map(|suffix| suffix.as_str().to_owned()).collect();
         let client = HttpClient::new(&egress, clock.clone())?;
+        let storage = storage.ok_or(BuildError::Missing("storage"))?;
         let parts = Parts {
-            storage: Observed::new(storage.ok_or(BuildError::Missing("storage"))?, clock.clone()),
+            storage: Observed::new(storage.clone(), clock.clone()),
             keys: keys.ok_or(BuildError::Missing("master keys"))?,
-            journal: journal.ok_or(BuildError::Missing("a journal"))?,
+            journal: Recorder::new(journal.ok_or(BuildError::Missing("a journal"))?),
             deployment,
             clock,
             egress: client,
@@ -144,6 +186,16 @@ impl Builder {
         let program = compiling
             .await
             .unwrap_or_else(|panic| Err(ArtifactError::NotOfTheWorld(format!("compiling it failed: {panic}"))))?;
-        Ok(FabricAuth::new(Instances::new(program, parts)))
+        let (instances, hold) = Instances::new(program, parts);
+        if let Some(announcements) = storage.announcements() {
+            instances.follow(announcements);
+        }
+        if let Some(interval) = expire_every {
+            instances.expire_every(interval);
+        }
+        if let Some(interval) = renew_ahead_every {
+            instances.renew_ahead_every(interval);
+        }
+        Ok(FabricAuth::new(instances, hold))
     }
 }

@@ -1,9 +1,12 @@
-//! The SQLite file that holds records and journal, shared by every host process on the machine.
+//! The database that holds records and journal: a SQLite file, shared by every host process on the machine, or a
+//! PostgreSQL database for hosts on several. [`open()`] decides by the configuration.
 //!
-//! One file in write-ahead-log mode, flushed at every commit. Readers never wait; writers of this process queue for
+//! The SQLite file is in write-ahead-log mode, flushed at every commit. Readers never wait; writers of this process queue for
 //! one connection, which is fair, and those of other processes for SQLite's lock, which is not.
 
+mod backend;
 mod open_error;
+mod postgres;
 mod schema;
 mod transaction;
 
@@ -20,8 +23,15 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous},
 };
 
-pub use self::open_error::OpenError;
-pub(crate) use self::transaction::WriteTransaction;
+pub use self::{
+    backend::{Backend, open},
+    open_error::OpenError,
+    postgres::{CONNECTIONS, PostgresDatabase, PostgresError, PostgresProblem, PostgresSettings, PostgresUrlError},
+};
+pub(crate) use self::{
+    postgres::{CHANNEL, Heard},
+    transaction::WriteTransaction,
+};
 use crate::{
     clock::SharedClock,
     journal::SqliteJournal,
@@ -32,7 +42,7 @@ use crate::{
 /// few are enough.
 const READERS: u32 = 4;
 
-/// An open database file. Clones share its connections.
+/// An open SQLite file. Clones share its connections.
 #[derive(Clone)]
 pub struct Database {
     path: Arc<Path>,

@@ -11,7 +11,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use crate::builder::Builder;
 use crate::contract::administration::{
     AppConnectionDescription, AppConnectionSettings, EndedGrants, FabricDescription, FabricPage, GrantPage,
-    GrantSelection, ResealProgress,
+    GrantSelection, ResealProgress, RestoreProgress,
 };
 use crate::contract::databricks_oauth::{
     Advisory, CompletedSignIn, CompletedSignOut, FabricSelection, PendingSignIn, Rejection, RejectionVerdict,
@@ -48,7 +48,7 @@ impl FabricAuth {
         Builder::new(deployment)
     }
 
-    pub(crate) fn new((instances, hold): (Arc<Instances>, Hold)) -> Self {
+    pub(crate) fn new(instances: Arc<Instances>, hold: Hold) -> Self {
         Self { instances, _hold: Arc::new(hold) }
     }
 
@@ -313,13 +313,28 @@ impl FabricAuth {
         call!(self, [&caller.tenant], prophecy_fabric_auth_administration.call_reseal(owned, after))
     }
 
-    /// `expire`: a piece; go on with its `next`. To be called now and then.
+    /// `restore-check`: a piece; go on with its `next`. For a backup that was put back, before hosts work on it.
+    ///
+    /// # Errors
+    /// As in `wit/administration.wit`.
+    pub async fn restore_check(&self, caller: &Caller, after: Option<&str>) -> Result<RestoreProgress, Error> {
+        let (owned, after) = (caller.clone(), after.map(str::to_owned));
+        call!(self, [&caller.tenant], prophecy_fabric_auth_administration.call_restore_check(owned, after))
+    }
+
+    /// `expire`: a piece; go on with its `next`. A host does this by itself unless
+    /// [`Builder::expire_every`] says otherwise.
     ///
     /// # Errors
     /// As in `wit/maintenance.wit`.
     pub async fn expire(&self, after: Option<&str>) -> Result<ExpiredPage, Error> {
-        let after = after.map(str::to_owned);
-        call!(self, ["maintenance"], prophecy_fabric_auth_maintenance.call_expire(after))
+        self.instances.expire(after.map(str::to_owned)).await
+    }
+
+    /// How many events this host could not write into the journal, or not for certain, since it was built. Each is also
+    /// logged with its cause. Anything but zero means that the audit trail has gaps.
+    pub fn journal_losses(&self) -> u64 {
+        self.instances.parts.journal.losses()
     }
 
     /// Waits for renewals and writes that have begun. A host that ends without it may lose a reply of Databricks, and

@@ -95,7 +95,11 @@ impl App {
             }
             Self::Remove { name } => {
                 let remove = async |session: &Session| {
-                    session.host.remove_app_connection(&session.caller, &name).await?;
+                    let removed = session.host.remove_app_connection(&session.caller, &name).await;
+                    removed.map_err(|error| match error {
+                        Error::NotFound(_) => no_such_app(&name),
+                        other => other.into(),
+                    })?;
                     context.output.note(format_args!("The app connection {name} is removed."));
                     Ok(ExitCode::SUCCESS)
                 };
@@ -139,7 +143,7 @@ impl Set {
         let Some(before) = before else {
             return match self.client_id {
                 Some(_) => Ok(named),
-                None => Err(Failure::caller("--client-id", "A new app connection needs its client id (--client-id).")),
+                None => Err(Failure::caller("--client-id", "A new app connection needs its client id.")),
             };
         };
         Ok(AppConnectionSettings {
@@ -159,11 +163,16 @@ async fn show(context: &Context, session: &Session, name: Option<&str>) -> Resul
     let app_connections: Vec<AppView> =
         all.into_iter().filter(|app| name.is_none_or(|name| app.settings.name == name)).map(AppView::from).collect();
     if let (Some(name), true) = (name, app_connections.is_empty()) {
-        return Err(Error::NotFound(format!("There is no app connection named {name}.")).into());
+        return Err(no_such_app(name));
     }
     let redirect_urls = &session.config.deployment.redirect_urls;
     context.output.show(&View { app_connections, redirect_urls })?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn no_such_app(name: &str) -> Failure {
+    let message = format!("There is no app connection named {name:?}. `fabric-auth app show` shows those there are.");
+    Error::NotFound(message).into()
 }
 
 fn nanoseconds_of_days(days: u16) -> u64 {

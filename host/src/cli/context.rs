@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use fabric_auth::clock::{SharedClock, SystemClock};
-use fabric_auth::config::{Config, FILE_NAME, Mode, PinnedComponent, Storage};
-use fabric_auth::contract::{Caller, deployment};
-use fabric_auth::database::Database;
-use fabric_auth::keys::KeyRing;
+use fabric_auth::config::{Config, ConfigError, FILE_NAME, Mode, PinnedComponent, Place, Storage};
+use fabric_auth::contract::administration::FabricDescription;
+use fabric_auth::contract::{Caller, Error, deployment};
+use fabric_auth::database::{self, Backend};
+use fabric_auth::keys::{KeyRing, KeyRingError};
 use fabric_auth::{Artifact, ArtifactError, CompileCache, Deployment, FabricAuth};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -16,7 +17,8 @@ use super::failure::Failure;
 use super::options::Options;
 use super::output::Output;
 
-/// The variable that stands for the configuration key `component.file`, which `--component` sets.
+/// The option that names a component, and the variable that stands for the configuration key `component.file`, which it sets.
+const COMPONENT_OPTION: &str = "--component";
 const COMPONENT_VARIABLE: &str = "FABRIC_AUTH_COMPONENT_FILE";
 
 /// Purpose of the keys that guard the compiled component. Another label would make every machine compile anew.
@@ -37,6 +39,9 @@ pub(super) struct Session {
     pub(super) host: FabricAuth,
     pub(super) caller: Caller,
     pub(super) config: Config,
+    /// The ring that the host works with: what is done to it here is in force there at once.
+    pub(super) keys: KeyRing,
+    pub(super) database: Box<dyn Backend>,
 }
 
 impl Context {
@@ -53,23 +58,61 @@ impl Context {
         self.options.component.as_deref()
     }
 
+    /// The configuration file that was named.
+    pub(super) fn configuration_file(&self) -> Option<&Path> {
+        self.options.config.as_deref()
+    }
+
+    /// Refuses a caller who does not operate the deployment; for what the component is not asked about.
+    pub(super) fn require_operator(&self) -> Result<(), Failure> {
+        if self.options.is_operator() {
+            return Ok(());
+        }
+        Err(Error::Forbidden("The key ring is for the operator of this deployment (--role operator).".to_owned())
+            .into())
+    }
+
     /// The configuration. There must be a file: a mistyped folder is not to pass for an empty deployment.
     pub(super) fn config(&self) -> Result<Config, Failure> {
         let path = self.options.config.clone().unwrap_or_else(|| PathBuf::from(FILE_NAME));
         if !path.exists() {
             return Err(Failure::operator(format!(
-                "There is no configuration file {}. Make one with `fabric-auth init`, or name it with --config.",
-                path.display()
+                "There is no configuration file {}. Make one with {}, or name another with --config.",
+                path.display(),
+                self.init_command()
             )));
         }
-        let environment =
-            env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-        Ok(Config::load(Some(&path), environment.chain(self.component_setting()?))?)
+        let component = self.component_setting()?;
+        let is_option = component.is_some();
+        Config::load(Some(&path), environment().chain(component)).map_err(|error| match error {
+            // Told by the name that was typed.
+            ConfigError::Wrong { key, place: Place::Variable(variable), right }
+                if is_option && variable == COMPONENT_VARIABLE =>
+            {
+                ConfigError::Wrong { key, place: Place::Option(COMPONENT_OPTION), right }.into()
+            }
+            other => other.into(),
+        })
     }
 
     /// The key ring of a configuration.
     pub(super) fn key_ring(&self, config: &Config) -> Result<KeyRing, Failure> {
-        Ok(KeyRing::open(&config.key_ring, self.clock())?)
+        KeyRing::open(&config.key_ring, self.clock()).map_err(|error| match error {
+            KeyRingError::Missing(path) => Failure::operator(format!(
+                "There is no key ring {}. Restore it from its backup; if nothing is stored yet, make one with {}.",
+                path.display(),
+                self.init_command()
+            )),
+            other => other.into(),
+        })
+    }
+
+    /// The command that makes what a configuration names and is not there.
+    fn init_command(&self) -> String {
+        match self.configuration_file() {
+            Some(file) => format!("`fabric-auth init --config {}`", file.display()),
+            None => "`fabric-auth init`".to_owned(),
+        }
     }
 
     /// Does something with a host, and ends it so that no renewal is lost, even when the command is told to end.
@@ -79,32 +122,38 @@ impl Context {
     ) -> Result<T, Failure> {
         let config = self.config()?;
         let keys = self.key_ring(&config)?;
-        let Storage::Sqlite(path) = &config.storage else {
-            return Err(Failure::operator("This storage is not known to the command line; use sqlite:PATH."));
-        };
-        // The library would make an empty one, and a mistyped path pass for a deployment without anything in it.
-        if !path.exists() {
-            return Err(Failure::operator(format!(
-                "There is no database file {}. Correct storage.url, or make a deployment with `fabric-auth init`.",
-                path.display()
-            )));
-        }
-        let database = Database::open(path, self.clock()).await?;
+        let database = self.database(&config.storage).await?;
         let session = Session {
-            host: self.host(&config, keys, &database).await?,
+            host: self.host(&config, keys.clone(), database.as_ref()).await?,
             caller: self.options.caller(&config.deployment.tenant),
             config,
+            keys,
+            database,
         };
         let result = tokio::select! {
             result = work(&session) => result,
             () = told_to_end() => Err(Failure::Interrupted),
         };
         session.host.finish().await;
-        database.close().await;
+        session.database.close().await;
         result
     }
 
-    async fn host(&self, config: &Config, keys: KeyRing, database: &Database) -> Result<FabricAuth, Failure> {
+    /// The database of a configuration.
+    async fn database(&self, storage: &Storage) -> Result<Box<dyn Backend>, Failure> {
+        match storage {
+            // The library would make an empty one, and a mistyped path pass for a deployment without anything in it.
+            Storage::Sqlite(path) if !path.exists() => Err(Failure::operator(format!(
+                "There is no database file {}. Correct storage.url, restore the file from its backup, or make an \
+                 empty one with {}.",
+                path.display(),
+                self.init_command()
+            ))),
+            storage => Ok(database::open(storage, self.clock()).await?),
+        }
+    }
+
+    async fn host(&self, config: &Config, keys: KeyRing, database: &dyn Backend) -> Result<FabricAuth, Failure> {
         let cache =
             CompileCache { folder: config.component.cache.clone(), keys: keys.derive_each(COMPILE_CACHE_LABEL) };
         let mut builder = FabricAuth::builder(deployment_of(config)?)
@@ -113,6 +162,8 @@ impl Context {
             .clock(self.clock())
             .egress(config.egress.clone())
             .most_instances(MOST_INSTANCES)
+            .expire_every(None)
+            .renew_ahead_every(None)
             .compile_cache(cache);
         if let Some(pinned) = &config.component.replacement {
             builder = builder.component(pinned_component(pinned)?);
@@ -124,9 +175,33 @@ impl Context {
     fn component_setting(&self) -> Result<Option<(String, String)>, Failure> {
         let Some(file) = self.component() else { return Ok(None) };
         let absolute = std::path::absolute(file).ok().and_then(|path| path.to_str().map(str::to_owned));
-        let path = absolute.ok_or_else(|| Failure::caller("--component", "The path of the component is not text."))?;
+        let path =
+            absolute.ok_or_else(|| Failure::caller(COMPONENT_OPTION, "The path of the component is not text."))?;
         Ok(Some((COMPONENT_VARIABLE.to_owned(), path)))
     }
+}
+
+impl Session {
+    /// A fabric, by name.
+    pub(super) async fn fabric(&self, name: &str) -> Result<FabricDescription, Failure> {
+        self.host.get_fabric(&self.caller, name).await.map_err(about_fabric(name))
+    }
+}
+
+/// Makes a failure of an error of a call about the fabric of this name. One that is not there is told with its name
+/// and with the way to those that are.
+pub(super) fn about_fabric(name: &str) -> impl Fn(Error) -> Failure + '_ {
+    move |error| match error {
+        Error::NotFound(_) => Failure::from(Error::NotFound(format!(
+            "There is no fabric named {name:?} that you may use. `fabric-auth fabric list` shows those there are."
+        ))),
+        other => other.into(),
+    }
+}
+
+/// The environment, as far as it is text.
+pub(super) fn environment() -> impl Iterator<Item = (String, String)> {
+    env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
 fn pinned_component(pinned: &PinnedComponent) -> Result<Artifact, ArtifactError> {

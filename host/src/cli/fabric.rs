@@ -7,89 +7,34 @@
 use std::fmt;
 use std::process::ExitCode;
 
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 use fabric_auth::contract::administration::FabricDescription;
-use fabric_auth::contract::{Authentication, Error, FabricKind, FabricSettings, IdentityKind};
 use serde::Serialize;
 
-use super::context::{Context, Session};
+use super::context::{Context, Session, about_fabric};
+use super::fabric_add::Add;
 use super::failure::Failure;
-use super::output::write_columns;
-use super::secret_source::SecretSource;
-use super::words::{self, Word as _};
-
-/// The option that names where a service principal's secret is.
-const SECRET_FILE: &str = "--sp-client-secret-file";
-
-/// For `put-fabric`: only if there is no such fabric.
-const CREATE_ONLY: Option<u64> = Some(0);
+use super::output::{Output, write_columns};
+use super::words::Word as _;
 
 #[derive(Subcommand)]
 pub(super) enum Fabric {
-    /// Add a fabric
+    /// Add a fabric, or change one (--replace)
     Add(Box<Add>),
     /// List the fabrics
     List,
     /// Show one fabric
     Show {
         /// Its name
+        #[arg(value_name = "FABRIC")]
         name: String,
     },
     /// Remove a fabric and its service principal credentials; sign-ins stay
     Remove {
         /// Its name
+        #[arg(value_name = "FABRIC")]
         name: String,
     },
-}
-
-#[derive(Args)]
-pub(super) struct Add {
-    /// Name of the fabric
-    name: String,
-    /// Kind of its compute
-    #[arg(long, default_value = "spark", value_parser = words::parser::<FabricKind>())]
-    kind: FabricKind,
-    #[command(flatten)]
-    workspace: Workspace,
-    /// Team that it belongs to
-    #[arg(long)]
-    team: String,
-    /// App connection people sign in through [default: the default one]
-    #[arg(long, value_name = "NAME")]
-    app: Option<String>,
-    /// Application id of the service principal that unattended work runs as
-    #[arg(long, value_name = "ID")]
-    sp_client_id: Option<String>,
-    /// File with the service principal's secret; - is standard input
-    #[arg(long, value_name = "FILE", requires = "sp_client_id")]
-    sp_client_secret_file: Option<SecretSource>,
-    /// Scopes to ask for as the service principal, separated by commas [default: all-apis]
-    #[arg(long, value_name = "SCOPES", value_delimiter = ',')]
-    sp_scopes: Vec<String>,
-    /// Scopes people's tokens must have, separated by commas [default: those of the app connection]
-    #[arg(long, value_name = "SCOPES", value_delimiter = ',')]
-    scopes: Vec<String>,
-    /// Cluster id (spark) or warehouse id (sql) that `test` looks at [default: list them]
-    #[arg(long, value_name = "ID")]
-    compute: Option<String>,
-    /// Who crawls metadata
-    #[arg(long, value_name = "IDENTITY", default_value = "person", value_parser = words::parser::<IdentityKind>())]
-    crawl_as: IdentityKind,
-    /// Write over a fabric of this name; its secret is kept if workspace and client id stay as they are
-    #[arg(long)]
-    replace: bool,
-}
-
-/// The workspace, by one of its two kinds of URL.
-#[derive(Args)]
-#[group(required = true, multiple = false)]
-struct Workspace {
-    /// Workspace URL, as the browser shows it
-    #[arg(long, value_name = "URL")]
-    workspace_url: Option<String>,
-    /// JDBC URL, as the cluster or warehouse shows it (jdbc:databricks://…)
-    #[arg(long, value_name = "URL")]
-    jdbc_url: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -122,17 +67,20 @@ struct ListView {
 impl Fabric {
     pub(super) async fn run(self, context: &Context) -> Result<ExitCode, Failure> {
         match self {
-            Self::Add(add) => add.run(context).await?,
+            Self::Add(add) => context.output.show(&FabricView::from(add.run(context).await?))?,
             Self::List => {
-                let fabrics = context.with_host(all_fabrics).await?.into_iter().map(FabricView::from).collect();
+                let all = context.with_host(async |session| all_fabrics(context.output, session).await).await?;
+                let fabrics = all.into_iter().map(FabricView::from).collect();
                 context.output.show(&ListView { fabrics })?;
             }
             Self::Show { name } => {
-                let get = async |session: &Session| Ok(session.host.get_fabric(&session.caller, &name).await?);
-                context.output.show(&FabricView::from(context.with_host(get).await?))?;
+                let fabric = context.with_host(async |session| session.fabric(&name).await).await?;
+                context.output.show(&FabricView::from(fabric))?;
             }
             Self::Remove { name } => {
-                let remove = async |session: &Session| Ok(session.host.remove_fabric(&session.caller, &name).await?);
+                let remove = async |session: &Session| {
+                    session.host.remove_fabric(&session.caller, &name).await.map_err(about_fabric(&name))
+                };
                 context.with_host(remove).await?;
                 context.output.note(format_args!("The fabric {name} is removed. Sign-ins to its workspace stay."));
             }
@@ -141,50 +89,19 @@ impl Fabric {
     }
 }
 
-impl Add {
-    async fn run(self, context: &Context) -> Result<(), Failure> {
-        let source = self.sp_client_secret_file.as_ref();
-        let secret = source.map(|source| source.read(SECRET_FILE, context.output)).transpose()?;
-        let expected = if self.replace { None } else { CREATE_ONLY };
-        let name = self.name.clone();
-        let settings = self.settings();
-        let put = async |session: &Session| {
-            let put = session.host.put_fabric(&session.caller, settings, secret.as_ref(), expected).await;
-            put.map_err(|error| match error {
-                Error::Conflict(_) if expected == CREATE_ONLY => Failure::from(Error::Conflict(format!(
-                    "There is a fabric named {name} already. Choose another name, or write over it with --replace."
-                ))),
-                other => other.into(),
-            })
-        };
-        let description = context.with_host(put).await?;
-        context.output.show(&FabricView::from(description))
-    }
-
-    fn settings(self) -> FabricSettings {
-        FabricSettings {
-            name: self.name,
-            kind: self.kind,
-            workspace: self.workspace.workspace_url.or(self.workspace.jdbc_url).unwrap_or_default(),
-            team: self.team,
-            authentication: Authentication::Oauth,
-            app_connection: self.app,
-            service_principal_client_id: self.sp_client_id,
-            scopes: self.scopes,
-            service_principal_scopes: self.sp_scopes,
-            compute: self.compute,
-            metadata_crawl_identity: self.crawl_as,
-        }
-    }
-}
-
-/// Every fabric that the caller may see, by name.
-pub(super) async fn all_fabrics(session: &Session) -> Result<Vec<FabricDescription>, Failure> {
+/// Every fabric that the caller may see, by name. Those whose records cannot be read are told of and left out.
+pub(super) async fn all_fabrics(output: Output, session: &Session) -> Result<Vec<FabricDescription>, Failure> {
     let mut fabrics = Vec::new();
     let mut after = None;
     loop {
         let page = session.host.list_fabrics(&session.caller, after.as_deref()).await?;
         fabrics.extend(page.fabrics);
+        for name in page.unreadable {
+            output.note(format_args!(
+                "warning: the record of the fabric {name:?} is damaged or of a newer version; `fabric-auth fabric \
+                 remove` removes a damaged one."
+            ));
+        }
         match page.next {
             Some(next) => after = Some(next),
             None => break,

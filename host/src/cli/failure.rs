@@ -9,14 +9,10 @@ use fabric_auth::keys::KeyRingError;
 use fabric_auth::{ArtifactError, BuildError};
 use serde::Serialize;
 
+use super::contract_fields::place_of;
+use super::exit_status::ExitStatus;
 use super::span::Span;
 use super::words::Word as _;
-
-/// Exit code of anything that is not done.
-const FAILED: u8 = 1;
-
-/// Exit code when somebody has to sign in.
-const SIGN_IN_REQUIRED: u8 = 3;
 
 /// Why a command did not do what was asked.
 #[derive(Debug)]
@@ -36,6 +32,8 @@ pub(super) struct Problem<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    option: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after: Option<Span>,
@@ -47,6 +45,11 @@ impl Failure {
         Self::Contract(Error::Misconfigured(message.into()))
     }
 
+    /// The makers of this program must act.
+    pub(super) fn internal(message: impl Into<String>) -> Self {
+        Self::Contract(Error::Internal(message.into()))
+    }
+
     /// Whoever typed the command must act on one of its parts.
     pub(super) fn caller(field: &str, message: impl Into<String>) -> Self {
         Self::Contract(Error::InvalidInput(InvalidInput { field: field.to_owned(), message: message.into() }))
@@ -55,14 +58,15 @@ impl Failure {
     /// The code to end with.
     pub(super) fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Contract(error) => exit_code_of(error),
-            Self::Interrupted => ExitCode::from(FAILED),
+            Self::Contract(error) => ExitStatus::of(error).into(),
+            Self::Interrupted => ExitStatus::Failed.into(),
         }
     }
 
-    /// What happened, for people.
-    pub(super) fn message(&self) -> &str {
-        self.problem().message
+    /// What happened, for people: for a value that was refused, the option it stands in comes first.
+    pub(super) fn message(&self) -> String {
+        let Problem { message, option, .. } = self.problem();
+        option.map_or_else(|| message.to_owned(), |option| format!("{option}: {message}"))
     }
 
     /// Who can fix it, for people.
@@ -82,6 +86,7 @@ impl Failure {
                 message: "The command was interrupted. What it had begun was brought to its end.",
                 actor: word_of(Actor::Caller),
                 field: None,
+                option: None,
                 reason: None,
                 retry_after: None,
             },
@@ -96,6 +101,7 @@ impl<'a> From<&'a Error> for Problem<'a> {
             message: error.message(),
             actor: word_of(error.actor()),
             field: error.field(),
+            option: error.field().and_then(place_of),
             reason: match error {
                 Error::SignInRequired(required) => Some(required.reason.word()),
                 _ => None,
@@ -105,14 +111,6 @@ impl<'a> From<&'a Error> for Problem<'a> {
                 _ => None,
             },
         }
-    }
-}
-
-/// The code to end with on an error.
-pub(super) fn exit_code_of(error: &Error) -> ExitCode {
-    match error {
-        Error::SignInRequired(_) => ExitCode::from(SIGN_IN_REQUIRED),
-        _ => ExitCode::from(FAILED),
     }
 }
 

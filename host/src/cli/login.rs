@@ -18,9 +18,10 @@ use serde::Serialize;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until, timeout};
 
+use super::authorization_answer::ExpectedAnswer;
 use super::callback_page::Page;
 use super::callback_server::{Callback, CallbackServer};
-use super::context::{Context, Session};
+use super::context::{Context, Session, about_fabric};
 use super::failure::Failure;
 use super::loopback_redirect::LoopbackRedirect;
 use super::output::Output;
@@ -66,22 +67,25 @@ impl Login {
     async fn sign_in(&self, output: Output, session: &Session) -> Result<CompletedSignIn, Failure> {
         let redirect = LoopbackRedirect::first_of(&session.config.deployment.redirect_urls)?;
         let mut server = CallbackServer::bind(&redirect).await?;
-        let begun = session.host.begin_sign_in(&session.caller, &self.fabric, Some(&redirect.url)).await?;
-        let (url, binding, pending) = begun;
+        let begun = session.host.begin_sign_in(&session.caller, &self.fabric, Some(&redirect.url)).await;
+        let (url, binding, pending) = begun.map_err(about_fabric(&self.fabric))?;
         let begun_at = Instant::now();
+        let expected = ExpectedAnswer::to(&url)?;
         self.send_to_browser(output, url, &pending).await?;
         let deadline = begun_at + Duration::from_nanos(pending.expires_in);
-        let (callback, result) = await_callback(output, session, &mut server, &binding, begun_at, deadline).await?;
+        let callback = await_answer(output, &mut server, &expected, begun_at, deadline).await?;
+        let result = session.host.complete_sign_in(&session.caller, &callback.query, &binding).await;
         server.end(callback, last_page(&result)).await;
         Ok(result?)
     }
 
     async fn send_to_browser(&self, output: Output, url: SecretString, pending: &PendingSignIn) -> Result<(), Failure> {
         if !self.no_browser && browser_opens(url.clone()).await {
-            output.note("A browser was opened; sign in there. Ctrl-C ends the wait.");
+            output.note(format_args!("A browser was opened; sign in there. {}", waits_for(pending)));
             return Ok(());
         }
-        output.note("Open this URL in a browser on this machine and sign in there. Ctrl-C ends the wait.");
+        let wait = waits_for(pending);
+        output.note(format_args!("Open this URL in a browser on this machine and sign in there. {wait}"));
         output.show(&BegunView {
             authorization_url: url.expose_secret(),
             redirect_url: &pending.redirect_url,
@@ -90,16 +94,14 @@ impl Login {
     }
 }
 
-/// Waits for the callback that completes the sign-in, well or badly. Those that belong to no sign-in of this caller
-/// end nothing: anybody on the machine can send one.
-async fn await_callback(
+/// Waits for the answer to the sign-in. Other callbacks end nothing: anybody on the machine can send one.
+async fn await_answer(
     output: Output,
-    session: &Session,
     server: &mut CallbackServer,
-    binding: &SecretString,
+    expected: &ExpectedAnswer,
     begun_at: Instant,
     deadline: Instant,
-) -> Result<(Callback, Result<CompletedSignIn, Error>), Failure> {
+) -> Result<Callback, Failure> {
     let hint = sleep_until(begun_at + HINT_AFTER);
     tokio::pin!(hint);
     let mut hinted = false;
@@ -113,15 +115,20 @@ async fn await_callback(
             }
             () = sleep_until(deadline) => return Err(too_late()),
         };
-        match session.host.complete_sign_in(&session.caller, &callback.query, binding).await {
-            Err(error @ Error::NotFound(_)) => {
-                output.note("A callback came that belongs to no sign-in of yours that waits; it was ignored.");
-                callback.refuse(failed(&error));
-            }
-            result => return Ok((callback, result)),
+        if expected.may_be(&callback.query) {
+            return Ok(callback);
         }
+        output.note("A callback came that is not the answer to this sign-in; it was ignored.");
+        callback.refuse(not_the_answer());
     }
 }
+
+fn waits_for(pending: &PendingSignIn) -> String {
+    format!("This command waits for {}; Ctrl-C ends the wait.", Span::from(pending.expires_in))
+}
+
+/// The title of every page but the one that is hoped for.
+const NOT_SIGNED_IN: &str = "Not signed in";
 
 /// What is wrong most often when a browser does not come back.
 const USUAL_CAUSES: &str = "\
@@ -149,7 +156,13 @@ fn last_page(result: &Result<CompletedSignIn, Error>) -> Page {
 }
 
 fn failed(error: &Error) -> Page {
-    Page { status: StatusCode::BAD_REQUEST, title: "Not signed in", message: error.message().to_owned() }
+    Page { status: StatusCode::BAD_REQUEST, title: NOT_SIGNED_IN, message: error.message().to_owned() }
+}
+
+fn not_the_answer() -> Page {
+    let message = "This is not the answer to the sign-in that is waited for here. Go back to the page of Databricks, or \
+                   begin again on the command line.";
+    Page { status: StatusCode::BAD_REQUEST, title: NOT_SIGNED_IN, message: message.to_owned() }
 }
 
 /// Opens the person's browser; whether that worked, as far as can be told. A thread of its own, since a browser may

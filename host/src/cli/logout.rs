@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde::Serialize;
 
-use super::context::{Context, Session};
+use super::context::{Context, Session, about_fabric};
 use super::failure::Failure;
 
 #[derive(Args)]
@@ -26,7 +26,9 @@ struct View {
 
 impl Logout {
     pub(super) async fn run(self, context: &Context) -> Result<ExitCode, Failure> {
-        let sign_out = async |session: &Session| Ok(session.host.sign_out(&session.caller, &self.fabric).await?);
+        let sign_out = async |session: &Session| {
+            session.host.sign_out(&session.caller, &self.fabric).await.map_err(about_fabric(&self.fabric))
+        };
         let done = context.with_host(sign_out).await?;
         context.output.show(&View { fabric: self.fabric, grant_ended: done.grant_ended, revoked: done.revoked })?;
         Ok(ExitCode::SUCCESS)

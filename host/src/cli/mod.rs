@@ -2,22 +2,22 @@
 //!
 //! Data goes to standard output, everything else to standard error. With `--output json` both are JSON, a document on
 //! each line: data as each command's module documents it, `{"note": …}` for what a person would be told, and an error
-//! as `{"error": {"case", "message", "actor", "field"?, "reason"?, "retry_after"?}}`. Members have the names of the
-//! contract (`wit/`) with underscores, enumerated values are spelled as there, and durations are in seconds.
-//!
-//! | exit code | means |
-//! | --- | --- |
-//! | 0 | done |
-//! | 1 | failed |
-//! | 2 | wrong usage |
-//! | 3 | somebody has to sign in |
+//! as `{"error": {"case", "message", "actor", "field"?, "option"?, "reason"?, "retry_after"?}}`. Members have the names
+//! of the contract (`wit/`) with underscores, enumerated values are spelled as there, and durations are in seconds.
+//! `field` is a parameter of the contract, `option` the place on the command line that fills it. The exit codes stand
+//! in `exit_status`.
 
 mod app;
+mod authorization_answer;
 mod callback_page;
 mod callback_server;
+mod check;
 mod completions;
 mod context;
+mod contract_fields;
+mod exit_status;
 mod fabric;
+mod fabric_add;
 mod failure;
 mod init;
 mod inspect;
@@ -27,34 +27,33 @@ mod logout;
 mod loopback_redirect;
 mod options;
 mod output;
+mod restore_check;
+mod sealed_records;
 mod secret_source;
 mod span;
 mod status;
 mod test_connection;
 mod token;
+mod usage;
 mod words;
 
-use std::env;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::filter::{LevelFilter, filter_fn};
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use self::context::Context;
 use self::failure::Failure;
 use self::options::Options;
-use self::output::{Format, Output};
+use self::output::Output;
 use crate::demo;
-
-/// Exit code of wrong usage.
-const WRONG_USAGE: u8 = 2;
 
 /// OAuth for Databricks fabrics: app connections, sign-ins, tokens.
 #[derive(Parser)]
-#[command(name = "fabric-auth", version, propagate_version = true, max_term_width = 100)]
+#[command(name = "fabric-auth", version, propagate_version = true, max_term_width = 100, after_help = exit_status::help())]
 struct CommandLine {
     #[command(flatten)]
     options: Options,
@@ -84,9 +83,15 @@ enum Command {
     Status(status::Status),
     /// Test Connection: discovery, token, who am I, compute
     Test(test_connection::TestConnection),
+    /// What will stand in the way later: exit code 4 if there is something, for a deployment pipeline
+    Check(check::Check),
     /// The key ring that guards the stored secrets
-    #[command(subcommand)]
+    #[command(subcommand, after_help = keys::ORDER)]
     Keys(keys::Keys),
+    /// After a backup of the database was put back, and before any host runs: mark the sign-ins that may not be renewed
+    ///
+    /// Works on the records of one tenant (deployment.tenant). Nothing is sent to Databricks.
+    RestoreCheck(restore_check::RestoreCheck),
     /// What the component imports and exports, its size and digest
     Inspect(inspect::Inspect),
     /// Print a completion script for a shell
@@ -97,7 +102,7 @@ enum Command {
 pub(crate) fn main() -> ExitCode {
     let CommandLine { options, command } = match CommandLine::try_parse() {
         Ok(command_line) => command_line,
-        Err(error) => return not_understood(&error),
+        Err(error) => return usage::not_understood(&error),
     };
     begin_logging();
     let output = Output::new(options.output);
@@ -124,40 +129,23 @@ impl Command {
             Self::Token(token) => token.run(context).await,
             Self::Status(status) => status.run(context).await,
             Self::Test(test) => test.run(context).await,
+            Self::Check(check) => check.run(context).await,
             Self::Keys(keys) => keys.run(context).await,
+            Self::RestoreCheck(check) => check.run(context).await,
             Self::Inspect(inspect) => inspect.run(context),
             Self::Completions(completions) => completions.run(context),
         }
     }
 }
 
-/// Says what is wrong with the arguments, or gives the help that was asked for.
-fn not_understood(error: &clap::Error) -> ExitCode {
-    if !error.use_stderr() || !asks_for_json() {
-        // A reader who went away is no reason to fail otherwise.
-        let _ = error.print();
-    } else {
-        let text = error.to_string();
-        let sentence = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
-        Output::new(Format::Json).failure(&Failure::caller("arguments", sentence));
-    }
-    if error.use_stderr() { ExitCode::from(WRONG_USAGE) } else { ExitCode::SUCCESS }
-}
-
-/// Whether JSON is wanted, as far as arguments that were not understood tell.
-fn asks_for_json() -> bool {
-    let arguments: Vec<_> = env::args_os().collect();
-    let (separate, joined) = (["--output", "json"], "--output=json");
-    arguments.windows(2).any(|pair| pair == separate)
-        || arguments.iter().any(|argument| argument == joined)
-        || env::var_os(options::OUTPUT_VARIABLE).is_some_and(|format| format == "json")
-}
-
-/// Sends what this program logs to standard error: errors, or what `FABRIC_AUTH_LOG` says (`info`,
+/// Sends what this program logs to standard error: warnings and errors, or what `FABRIC_AUTH_LOG` says (`info`,
 /// `fabric_auth=debug`). What the libraries beneath it log is never shown, whatever that variable says: some of them
 /// write down headers, and headers hold tokens.
 fn begin_logging() {
-    let chosen = EnvFilter::builder().with_env_var("FABRIC_AUTH_LOG").from_env_lossy();
+    let chosen = EnvFilter::builder()
+        .with_default_directive(LevelFilter::WARN.into())
+        .with_env_var("FABRIC_AUTH_LOG")
+        .from_env_lossy();
     let ours = filter_fn(|event| event.target().starts_with("fabric_auth"));
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false).with_filter(ours);
     tracing_subscriber::registry().with(chosen).with(lines).init();
@@ -176,8 +164,6 @@ mod tests {
 
     #[test]
     fn a_command_that_is_not_built_is_not_offered() {
-        for command in ["serve", "check"] {
-            assert!(CommandLine::try_parse_from(["fabric-auth", command]).is_err(), "{command}");
-        }
+        assert!(CommandLine::try_parse_from(["fabric-auth", "serve"]).is_err());
     }
 }

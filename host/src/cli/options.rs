@@ -26,7 +26,7 @@ pub(super) struct Options {
     /// Component to run in place of the built-in one; the configuration must hold its digest (component.sha256)
     #[arg(long, global = true, value_name = "FILE")]
     pub(super) component: Option<PathBuf>,
-    /// Prophecy user to act as [default: the operating-system user]
+    /// Prophecy user to act as [default: the operating-system user: USER, LOGNAME, or else its name in the system]
     #[arg(long, global = true, value_name = "NAME")]
     user: Option<String>,
     /// Role to act in
@@ -47,26 +47,33 @@ enum Role {
 }
 
 impl Options {
+    /// Whether the caller operates the deployment, which the key ring is for.
+    pub(super) fn is_operator(&self) -> bool {
+        self.role == Role::Operator
+    }
+
     /// The caller, of this tenant.
     pub(super) fn caller(&self, tenant: &str) -> Caller {
         let membership = |team: &String| TeamMembership { team: team.clone(), role: TeamRole::Member };
         Caller {
             tenant: tenant.to_owned(),
-            kind: match self.role {
-                Role::Operator => CallerKind::Operator,
-                Role::Person => CallerKind::Person,
-            },
+            kind: if self.is_operator() { CallerKind::Operator } else { CallerKind::Person },
             user: self.user.clone().unwrap_or_else(operating_system_user),
             email: None,
-            cluster_admin: self.role == Role::Operator,
+            cluster_admin: self.is_operator(),
             teams: self.memberships.iter().map(membership).collect(),
             on_behalf_of: None,
         }
     }
 }
 
-/// The name of the operating-system user, or a name made of its number.
+/// The name of the operating-system user: as the environment has it, or else as the system has it for the user's
+/// number, or a name made of that number where the system has none (a container without such a user).
 fn operating_system_user() -> String {
     let named = ["USER", "LOGNAME"].iter().find_map(|variable| env::var(variable).ok().filter(|name| !name.is_empty()));
-    named.unwrap_or_else(|| format!("uid-{}", rustix::process::geteuid().as_raw()))
+    named.unwrap_or_else(|| {
+        let number = uzers::get_effective_uid();
+        let known = uzers::get_user_by_uid(number).and_then(|user| user.name().to_str().map(str::to_owned));
+        known.unwrap_or_else(|| format!("uid-{number}"))
+    })
 }

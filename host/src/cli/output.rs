@@ -62,7 +62,9 @@ impl Output {
         if self.is_json() {
             return Ok(());
         }
-        let mut text = Zeroizing::new(printable(&data.to_string()));
+        // A token comes as one piece, for which `to_string` makes room at once.
+        let text = Zeroizing::new(data.to_string());
+        let mut text = printable(&text);
         if !text.ends_with('\n') {
             text.push('\n');
         }
@@ -81,7 +83,7 @@ impl Output {
             write_message(&Message::Note(&text));
         } else {
             // Nobody is left to be told when standard error is gone.
-            let _ = writeln!(io::stderr(), "{text}");
+            let _ = writeln!(io::stderr(), "{}", *text);
         }
     }
 
@@ -91,7 +93,7 @@ impl Output {
             write_message(&Message::Error(failure.problem()));
         } else {
             let text = printable(&format!("error: {}\nWho can fix it: {}.", failure.message(), failure.actor()));
-            let _ = writeln!(io::stderr(), "{text}");
+            let _ = writeln!(io::stderr(), "{}", *text);
         }
     }
 }
@@ -132,11 +134,17 @@ fn not_written(error: &io::Error) -> Failure {
     Failure::operator(format!("The output could not be written ({error})."))
 }
 
-/// The text without what a terminal would obey: names and messages come from elsewhere.
-fn printable(text: &str) -> String {
-    text.chars()
-        .map(|character| if character.is_control() && character != '\n' { '\u{fffd}' } else { character })
-        .collect()
+/// What stands in place of a character that is not printed.
+const REPLACEMENT: char = '\u{fffd}';
+
+/// The text without what a terminal would obey: names and messages come from elsewhere. Wiped when dropped, since it
+/// may be a token, and as large as it may become from the start, with a newline: text that moves leaves a copy behind.
+fn printable(text: &str) -> Zeroizing<String> {
+    let largest = text.len().saturating_mul(REPLACEMENT.len_utf8()).saturating_add(1);
+    let mut printable = Zeroizing::new(String::with_capacity(largest));
+    let plain = |character: char| if character.is_control() && character != '\n' { REPLACEMENT } else { character };
+    printable.extend(text.chars().map(plain));
+    printable
 }
 
 #[cfg(test)]
@@ -145,6 +153,15 @@ mod tests {
 
     #[test]
     fn what_a_terminal_would_obey_is_not_printed() {
-        assert_eq!(printable("a\u{1b}[2Jb\r\nc\u{9b}d"), "a\u{fffd}[2Jb\u{fffd}\nc\u{fffd}d");
+        assert_eq!(*printable("a\u{1b}[2Jb\r\nc\u{9b}d"), "a\u{fffd}[2Jb\u{fffd}\nc\u{fffd}d");
+    }
+
+    #[test]
+    fn what_may_be_a_token_has_its_room_from_the_start() {
+        for text in ["dapi-1234", "\u{1b}\u{1b}\u{1b}", ""] {
+            let whole = printable(text);
+            assert!(whole.capacity() > whole.len(), "there is no room for a newline after {text:?}");
+            assert!(whole.capacity() > text.len() * REPLACEMENT.len_utf8(), "{text:?} has had to move");
+        }
     }
 }

@@ -79,8 +79,8 @@ impl Status {
     pub(super) async fn run(self, context: &Context) -> Result<ExitCode, Failure> {
         let find = async |session: &Session| {
             let fabrics = match &self.fabric {
-                Some(name) => vec![session.host.get_fabric(&session.caller, name).await?],
-                None => all_fabrics(session).await?,
+                Some(name) => vec![session.fabric(name).await?],
+                None => all_fabrics(context.output, session).await?,
             };
             let mut findings = Vec::new();
             for fabric in fabrics {

@@ -12,8 +12,9 @@ use fabric_auth::contract::databricks_oauth::{FabricSelection, TestResult};
 use fabric_auth::contract::{Error, IdentityKind};
 use serde::Serialize;
 
-use super::context::{Context, Session};
-use super::failure::{Failure, Problem, exit_code_of};
+use super::context::{Context, Session, about_fabric};
+use super::exit_status::ExitStatus;
+use super::failure::{Failure, Problem};
 use super::words::{self, Word as _};
 
 #[derive(Args)]
@@ -75,7 +76,7 @@ impl TestConnection {
         if let Some(identity) = self.identity {
             return Ok(vec![identity]);
         }
-        let fabric = session.host.get_fabric(&session.caller, &self.fabric).await?;
+        let fabric = session.fabric(&self.fabric).await?;
         let mut identities = vec![IdentityKind::Person];
         if fabric.settings.service_principal_client_id.is_some() {
             identities.push(IdentityKind::ServicePrincipal);
@@ -89,7 +90,8 @@ impl TestConnection {
         loop {
             let began = Instant::now();
             let fabric = FabricSelection::Stored(self.fabric.clone());
-            let result = session.host.test_connection(&session.caller, fabric, None, identity, next).await?;
+            let tested = session.host.test_connection(&session.caller, fabric, None, identity, next).await;
+            let result = tested.map_err(about_fabric(&self.fabric))?;
             let step = Step { result, seconds: began.elapsed().as_secs_f64() };
             context.output.show_text(&step)?;
             next = step.result.next;
@@ -109,7 +111,7 @@ fn problems(steps: &[Step]) -> impl Iterator<Item = &Error> {
 fn exit_code(tests: &[(IdentityKind, Vec<Step>)]) -> ExitCode {
     let all: Vec<&Error> = tests.iter().flat_map(|(_, steps)| problems(steps)).collect();
     let gravest = all.iter().find(|error| !matches!(error, Error::SignInRequired(_))).or(all.first());
-    gravest.map_or(ExitCode::SUCCESS, |error| exit_code_of(error))
+    gravest.map_or(ExitStatus::Done, |error| ExitStatus::of(error)).into()
 }
 
 impl<'a> View<'a> {

@@ -11,7 +11,7 @@ use fabric_auth::contract::{Activity, TokenDescription};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 
-use super::context::{Context, Session};
+use super::context::{Context, Session, about_fabric};
 use super::failure::Failure;
 use super::span::Span;
 use super::words::{self, Word as _};
@@ -47,7 +47,8 @@ struct Reference<'a> {
 impl Token {
     pub(super) async fn run(self, context: &Context) -> Result<ExitCode, Failure> {
         let serve = async |session: &Session| {
-            Ok(session.host.access_token(&session.caller, &self.fabric, self.activity).await?)
+            let served = session.host.access_token(&session.caller, &self.fabric, self.activity).await;
+            served.map_err(about_fabric(&self.fabric))
         };
         let (token, description) = context.with_host(serve).await?;
         context.output.show(&View::of(&token, &description))?;

@@ -11,6 +11,8 @@ pub enum Place {
     Line(PathBuf, usize),
     /// An environment variable, by name.
     Variable(String),
+    /// An option of the command line that stands for a key, by name.
+    Option(&'static str),
     /// The default: nobody has set it.
     Default,
 }
@@ -20,6 +22,7 @@ impl fmt::Display for Place {
         match self {
             Self::Line(path, line) => write!(f, "{}:{line}", path.display()),
             Self::Variable(name) => write!(f, "environment variable {name}"),
+            Self::Option(name) => write!(f, "option {name}"),
             Self::Default => f.write_str("default"),
         }
     }

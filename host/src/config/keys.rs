@@ -61,7 +61,9 @@ keys! {
     DEPLOYMENT_TENANT: ["deployment"] "tenant" = Some("\"default\""), "",
         "Tenant whose data the command line works on.";
     STORAGE_URL: ["storage"] "url" = Some("\"sqlite:fabric-auth.db\""), "",
-        "Where records are kept: sqlite:PATH.";
+        "Where records are kept: sqlite:PATH, or for hosts on several machines postgres://USER@HOST:PORT/DATABASE.";
+    STORAGE_MAX_CONNECTIONS: ["storage"] "max_connections" = Some("8"), "",
+        "PostgreSQL only: how many connections this host makes at most, besides one that listens; 1 to 100.";
     KEYS_FILE: ["keys"] "file" = Some("\"keyring.json\""), "",
         "File of the key ring, a JWK set. Whoever has it and the database has every token.";
     COMPONENT_FILE: ["component"] "file" = None, "\"fabric-auth.wasm\"",
@@ -84,8 +86,6 @@ keys! {
         "How long connecting may take, TLS included; 1 to 600.";
     EGRESS_TOTAL_TIMEOUT_SECONDS: ["egress"] "total_timeout_seconds" = Some("60"), "",
         "How long a request and its whole reply may take; 1 to 600.";
-    SERVICE_LISTEN: ["service"] "listen" = Some("\"127.0.0.1:8020\""), "",
-        "Address and port that the service listens on.";
 }
 
 #[cfg(test)]

@@ -13,7 +13,6 @@ mod error;
 mod file;
 mod keys;
 mod secret_file;
-mod service;
 mod settings;
 mod storage;
 mod template;
@@ -27,9 +26,8 @@ use std::path::{Path, PathBuf};
 pub use component::{Component, PinnedComponent};
 pub use deployment::{Deployment, Mode};
 pub use error::{ConfigError, Place};
-pub use service::Service;
 pub use storage::Storage;
-pub use template::template;
+pub use template::{template, template_for};
 
 use self::settings::Settings;
 use crate::egress::EgressSettings;
@@ -50,8 +48,6 @@ pub struct Config {
     pub component: Component,
     /// Table `[egress]`: the way out to the network.
     pub egress: EgressSettings,
-    /// Table `[service]`: the service that `serve` runs.
-    pub service: Service,
 }
 
 impl Config {
@@ -78,7 +74,6 @@ impl Config {
             key_ring: settings.path(&keys::KEYS_FILE)?.value,
             component: Component::read(&settings)?,
             egress: egress::read(&settings)?,
-            service: Service::read(&settings)?,
         })
     }
 }

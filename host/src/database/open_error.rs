@@ -1,6 +1,8 @@
-//! Why a database file was refused.
+//! Why a database was refused.
 
 use std::{io, path::PathBuf};
+
+use super::PostgresError;
 
 /// Why a database could not be opened. Each is a sentence for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -51,4 +53,7 @@ pub enum OpenError {
         /// What SQLite says.
         source: Box<sqlx::Error>,
     },
+    /// PostgreSQL cannot be used.
+    #[error(transparent)]
+    Postgres(#[from] PostgresError),
 }

@@ -63,6 +63,8 @@ impl Stage {
             .keys(Arc::new(keys))
             .clock(shared)
             .egress(egress)
+            .expire_every(None)
+            .renew_ahead_every(None)
             .build()
             .await?;
         let secrets = std::sync::Mutex::default();

@@ -3,7 +3,7 @@
 use wasmtime::Result;
 use wasmtime::component::Accessor;
 
-use super::{Imports, parts};
+use super::{CAUSE_IN_LOG, Imports, parts};
 use crate::bindings::prophecy::fabric_auth::journal::{Action, Event, Host, HostWithStore, Outcome};
 use crate::journal as backend;
 use crate::runtime::State;
@@ -13,11 +13,7 @@ impl Host for &mut State {}
 impl<T: Send> HostWithStore<T> for Imports {
     async fn record(accessor: &Accessor<T, Self>, event: Event) -> Result<Result<(), String>> {
         let parts = parts(accessor);
-        let written = parts.journal.record(event.into()).await;
-        if let Err(reason) = &written {
-            tracing::error!(reason, "an event could not be written into the journal");
-        }
-        Ok(written)
+        Ok(parts.journal.record(event.into()).await.map_err(|_| CAUSE_IN_LOG.to_owned()))
     }
 }
 
@@ -59,8 +55,12 @@ impl From<Action> for backend::Action {
             Action::TokenRejected => Self::TokenRejected,
             Action::LateReplyDropped => Self::LateReplyDropped,
             Action::GrantEnded => Self::GrantEnded,
+            Action::RestoredGrantMarked => Self::RestoredGrantMarked,
             Action::ConnectionTested => Self::ConnectionTested,
             Action::Resealed => Self::Resealed,
+            Action::AppConnectionUnreadable => Self::AppConnectionUnreadable,
+            Action::FabricUnreadable => Self::FabricUnreadable,
+            Action::GrantUnreadable => Self::GrantUnreadable,
         }
     }
 }

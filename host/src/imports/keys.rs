@@ -1,28 +1,46 @@
 //! Import `keys`, over [`crate::keys`].
+//!
+//! Linked by hand, not by what `bindgen!` makes: a function of that gives a data key as a `Vec`, which nobody wipes once
+//! it has been copied into the sandbox.
 
+use bytes::Bytes;
 use wasmtime::Result;
-use wasmtime::component::Accessor;
+use wasmtime::component::{Accessor, Linker};
 use zeroize::Zeroizing;
 
-use super::{Imports, parts};
-use crate::bindings::prophecy::fabric_auth::keys::{Host, HostWithStore, KeysError, WrappedKey};
+use super::CAUSE_IN_LOG;
+use crate::bindings::prophecy::fabric_auth::keys::{KeysError, WrappedKey};
 use crate::keys as backend;
-use crate::runtime::State;
+use crate::runtime::{Parts, State};
 
-impl Host for &mut State {}
+/// The name under which the component imports it.
+const INTERFACE: &str = "prophecy:fabric-auth/keys@0.1.0";
 
-impl<T: Send> HostWithStore<T> for Imports {
-    async fn wrap(accessor: &Accessor<T, Self>, data_key: Vec<u8>) -> Result<Result<WrappedKey, KeysError>> {
-        let parts = parts(accessor);
-        let data_key = Zeroizing::new(data_key);
-        Ok(parts.keys.wrap(&data_key).await.map(Into::into).map_err(Into::into))
-    }
+/// Links the interface.
+pub(super) fn link(linker: &mut Linker<State>) -> Result<()> {
+    let mut interface = linker.instance(INTERFACE)?;
+    interface.func_wrap_concurrent("wrap", |accessor, (data_key,): (Vec<u8>,)| {
+        Box::pin(async move { Ok((wrap(accessor, Zeroizing::new(data_key)).await,)) })
+    })?;
+    interface.func_wrap_concurrent("unwrap", |accessor, (wrapped,): (WrappedKey,)| {
+        Box::pin(async move { Ok((unwrap(accessor, wrapped.into()).await,)) })
+    })
+}
 
-    async fn unwrap(accessor: &Accessor<T, Self>, wrapped: WrappedKey) -> Result<Result<Vec<u8>, KeysError>> {
-        let parts = parts(accessor);
-        let unwrapped = parts.keys.unwrap(&wrapped.into()).await;
-        Ok(unwrapped.map(|mut key| std::mem::take(&mut *key)).map_err(Into::into))
-    }
+async fn wrap(accessor: &Accessor<State>, data_key: Zeroizing<Vec<u8>>) -> Result<WrappedKey, KeysError> {
+    let wrapped = parts(accessor).keys.wrap(&data_key).await;
+    wrapped.map(Into::into).map_err(Into::into)
+}
+
+/// The data key as bytes that are wiped when the last handle to them goes, which is right after they have been copied
+/// into the sandbox.
+async fn unwrap(accessor: &Accessor<State>, wrapped: backend::WrappedKey) -> Result<Bytes, KeysError> {
+    let unwrapped = parts(accessor).keys.unwrap(&wrapped).await;
+    unwrapped.map(Bytes::from_owner).map_err(Into::into)
+}
+
+fn parts(accessor: &Accessor<State>) -> std::sync::Arc<Parts> {
+    accessor.with(|mut access| access.data_mut().instances.parts.clone())
 }
 
 impl From<backend::WrappedKey> for WrappedKey {
@@ -37,11 +55,13 @@ impl From<WrappedKey> for backend::WrappedKey {
     }
 }
 
+/// The whole error goes to the log, and to the component what may be shown to its callers.
 impl From<backend::KeysError> for KeysError {
     fn from(error: backend::KeysError) -> Self {
+        tracing::warn!(%error, "a master key could not be used");
         match error {
             backend::KeysError::UnknownKey(key_id) => Self::UnknownKey(key_id),
-            backend::KeysError::Unavailable(reason) => Self::Unavailable(reason),
+            backend::KeysError::Unavailable(_) => Self::Unavailable(CAUSE_IN_LOG.to_owned()),
             backend::KeysError::Refused => Self::Refused,
         }
     }

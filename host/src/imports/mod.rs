@@ -23,6 +23,10 @@ use crate::bindings::wasi::clocks::{monotonic_clock, system_clock};
 use crate::bindings::wasi::random::random;
 use crate::runtime::{Instances, Parts, State};
 
+/// What the component is told of a failure of the store, the keys or the journal, for it to end a sentence with. The
+/// failure itself may name files and servers of the operator's, and the component's callers are other people.
+const CAUSE_IN_LOG: &str = "the cause is in the log of this host, for whoever operates it.";
+
 /// Gives every import of our own access to an instance's state.
 pub(crate) struct Imports;
 
@@ -37,7 +41,7 @@ pub(crate) fn link(linker: &mut Linker<State>) -> Result<()> {
     system_clock::add_to_linker::<State, Imports>(linker, |state| state)?;
     random::add_to_linker::<State, Imports>(linker, |state| state)?;
     fabric_auth::storage::add_to_linker::<State, Imports>(linker, |state| state)?;
-    fabric_auth::keys::add_to_linker::<State, Imports>(linker, |state| state)?;
+    keys::link(linker)?;
     fabric_auth::renewals::add_to_linker::<State, Imports>(linker, |state| state)?;
     fabric_auth::callers::add_to_linker::<State, Imports>(linker, |state| state)?;
     fabric_auth::journal::add_to_linker::<State, Imports>(linker, |state| state)?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use wasmtime::Result;
 use wasmtime::component::Accessor;
 
-use super::{Imports, instances, parts};
+use super::{CAUSE_IN_LOG, Imports, instances, parts};
 use crate::bindings::prophecy::fabric_auth::storage::{
     Entry, Host, HostWithStore, Page, Precondition, StorageError, WriteOutcome,
 };
@@ -92,12 +92,14 @@ impl From<Precondition> for backend::Precondition {
     }
 }
 
+/// The whole error goes to the log, and to the component what may be shown to its callers.
 impl From<backend::StorageError> for StorageError {
     fn from(error: backend::StorageError) -> Self {
+        tracing::warn!(%error, "a record could not be read or written");
         match error {
-            backend::StorageError::Unavailable(reason) => Self::Unavailable(reason),
-            backend::StorageError::OutcomeUnknown(reason) => Self::OutcomeUnknown(reason),
-            backend::StorageError::OutOfLimits(reason) => Self::OutOfLimits(reason),
+            backend::StorageError::Unavailable(_) => Self::Unavailable(CAUSE_IN_LOG.to_owned()),
+            backend::StorageError::OutcomeUnknown(_) => Self::OutcomeUnknown(CAUSE_IN_LOG.to_owned()),
+            backend::StorageError::OutOfLimits(_) => Self::OutOfLimits(CAUSE_IN_LOG.to_owned()),
         }
     }
 }
@@ -105,4 +107,42 @@ impl From<backend::StorageError> for StorageError {
 /// Nanoseconds, as the contract counts durations.
 fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    /// What is logged, for a test to read.
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn the_cause_of_a_failure_goes_to_the_log_and_not_to_the_component() {
+        let log = Log::default();
+        let writer = log.clone();
+        let lines = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+        let told = tracing::subscriber::with_default(lines, || {
+            let cause = "/srv/fabric-auth.db: (code: 13) database or disk is full".to_owned();
+            StorageError::from(backend::StorageError::OutcomeUnknown(cause))
+        });
+        assert_eq!(told, StorageError::OutcomeUnknown(CAUSE_IN_LOG.to_owned()));
+        let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(logged.matches("/srv/fabric-auth.db: (code: 13)").count(), 1, "{logged}");
+        assert!(logged.contains("WARN fabric_auth::imports::storage"), "{logged}");
+    }
 }

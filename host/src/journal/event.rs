@@ -93,10 +93,18 @@ pub enum Action {
     LateReplyDropped,
     /// An administrator ended a grant.
     GrantEnded,
+    /// After a backup was put back, a grant was marked whose refresh token may have been spent since.
+    RestoredGrantMarked,
     /// A connection was tested.
     ConnectionTested,
     /// A record was sealed anew.
     Resealed,
+    /// A stored app connection, or the choice of the default one, cannot be read.
+    AppConnectionUnreadable,
+    /// A stored fabric cannot be read.
+    FabricUnreadable,
+    /// A stored grant cannot be read.
+    GrantUnreadable,
 }
 
 /// How it ended.

@@ -1,20 +1,26 @@
 //! The audit journal: what happened, who did it and how it ended, never a secret.
 //!
 //! This is the host's side of the `journal` interface of the contract. That an event could not be written never stops
-//! a token from being stored or served; who calls [`Journal::record`] counts such losses and tells the operator.
+//! a token from being stored or served: the host counts such losses
+//! ([`FabricAuth::journal_losses`](crate::FabricAuth::journal_losses)) and logs each.
 
 mod event;
 mod memory;
+mod postgres;
+mod recorder;
+mod row;
 mod sqlite;
 
 use std::time::SystemTime;
 
 use futures::future::BoxFuture;
 
+pub(crate) use self::recorder::Recorder;
 pub use self::{
     event::{Action, Event, MAX_TEXT_BYTES, Outcome, TokenReference},
     memory::MemoryJournal,
-    sqlite::SqliteJournal,
+    postgres::PostgresJournal,
+    sqlite::{KEPT_EVENTS, SqliteJournal},
 };
 
 /// How many events one reading back gives at most.
@@ -22,7 +28,9 @@ pub const TAIL_LIMIT: u32 = 1000;
 
 /// Keeps events in the order in which they were recorded.
 pub trait Journal: Send + Sync + 'static {
-    /// Writes an event down, with the time by the system clock. Texts longer than [`MAX_TEXT_BYTES`] are cut.
+    /// Writes an event down, with the time by the system clock. Texts longer than [`MAX_TEXT_BYTES`] are cut. The host
+    /// asks for a few at a time only, and drops the future of one that takes longer than
+    /// [`WRITE_BUDGET`](crate::storage::WRITE_BUDGET).
     ///
     /// # Errors
     /// A sentence for the operator, when the event was not or perhaps not written.

@@ -1,23 +1,33 @@
 //! The journal in the SQLite file, beside the records.
 
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 use futures::{FutureExt, future::BoxFuture};
 
-use super::{Event, Journal, RecordedEvent, TAIL_LIMIT};
+use super::{
+    Event, Journal, RecordedEvent, TAIL_LIMIT,
+    row::{Row, recorded_event},
+};
 use crate::database::{Database, WriteTransaction};
 
-/// The [`Journal`] of a [`Database`]. Several processes may write to one.
+/// How many events the file keeps; the oldest go first. A few hundred megabytes at most: a disk that the journal has
+/// filled could not take tokens either.
+pub const KEPT_EVENTS: u32 = 1_000_000;
+
+/// How many old events go with a new one. More than one, so that a file that holds too many shrinks; few, so that no
+/// write takes long.
+const PRUNED_AT_ONCE: i64 = 16;
+
+/// The [`Journal`] of a [`Database`], of the last [`KEPT_EVENTS`]. Several processes may write to one.
 #[derive(Clone)]
 pub struct SqliteJournal {
     database: Database,
 }
 
-const RECORD: &str = "INSERT INTO journal (recorded_at, event) VALUES (?1, ?2)";
+const RECORD: &str = "INSERT INTO journal (recorded_at, event) VALUES (?1, ?2) RETURNING sequence";
+const PRUNE: &str = "DELETE FROM journal WHERE sequence IN \
+                     (SELECT sequence FROM journal WHERE sequence <= ?1 ORDER BY sequence LIMIT ?2)";
 const TAIL: &str = "SELECT sequence, recorded_at, event FROM journal ORDER BY sequence DESC LIMIT ?1";
-
-/// The columns of [`TAIL`].
-type Row = (i64, i64, String);
 
 impl SqliteJournal {
     pub(crate) fn new(database: Database) -> Self {
@@ -28,7 +38,12 @@ impl SqliteJournal {
         let mut transaction = self.database.begin_write().await?;
         let since_epoch = self.database.clock().system().duration_since(UNIX_EPOCH).unwrap_or_default();
         let nanoseconds = i64::try_from(since_epoch.as_nanos()).unwrap_or(i64::MAX);
-        sqlx::query(RECORD).bind(nanoseconds).bind(event).execute(&mut *transaction).await?;
+        let sequence: i64 =
+            sqlx::query_scalar(RECORD).bind(nanoseconds).bind(event).fetch_one(&mut *transaction).await?;
+        let last_to_go = sequence.saturating_sub(i64::from(KEPT_EVENTS));
+        if last_to_go > 0 {
+            sqlx::query(PRUNE).bind(last_to_go).bind(PRUNED_AT_ONCE).execute(&mut *transaction).await?;
+        }
         Ok(((), Some(transaction)))
     }
 }
@@ -50,14 +65,4 @@ impl Journal for SqliteJournal {
         }
         .boxed()
     }
-}
-
-fn recorded_event((sequence, recorded_at, event): Row) -> Result<RecordedEvent, String> {
-    let unreadable = |error: &dyn std::error::Error| format!("event {sequence} of the journal is damaged: {error}");
-    let since_epoch = Duration::from_nanos(u64::try_from(recorded_at).map_err(|error| unreadable(&error))?);
-    Ok(RecordedEvent {
-        sequence: u64::try_from(sequence).map_err(|error| unreadable(&error))?,
-        recorded_at: UNIX_EPOCH + since_epoch,
-        event: serde_json::from_str(&event).map_err(|error| unreadable(&error))?,
-    })
 }

@@ -3,10 +3,11 @@ use std::{sync::Arc, time::Duration};
 use super::*;
 use crate::{
     clock::{Clock, MovableClock},
-    database::Database,
+    database::{Database, PostgresDatabase, PostgresSettings},
 };
+use fabric_auth_tests::PostgresServer;
 
-fn event(actor: &str) -> Event {
+pub(super) fn event(actor: &str) -> Event {
     Event {
         tenant: "acme".into(),
         actor: actor.into(),
@@ -57,6 +58,33 @@ async fn the_journal_in_sqlite_keeps_the_contract() {
     let folder = tempfile::tempdir().unwrap();
     let clock = MovableClock::new();
     let database = Database::open(folder.path().join("journal.sqlite"), Arc::new(clock.clone())).await.unwrap();
+    keeps_the_contract(&database.journal(), &clock).await;
+}
+
+#[tokio::test]
+async fn the_journal_in_sqlite_lets_its_oldest_events_go_and_gives_no_number_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = Database::open(folder.path().join("journal.sqlite"), Arc::new(MovableClock::new())).await.unwrap();
+    let journal = database.journal();
+    for number in 1..=3 {
+        journal.record(event(&number.to_string())).await.unwrap();
+    }
+    let mut transaction = database.begin_write().await.unwrap();
+    sqlx::query("UPDATE sqlite_sequence SET seq = ?1").bind(KEPT_EVENTS).execute(&mut *transaction).await.unwrap();
+    transaction.commit().await.unwrap();
+    for actor in ["next", "last"] {
+        journal.record(event(actor)).await.unwrap();
+    }
+    let left: Vec<_> = journal.tail(10).await.unwrap().into_iter().map(|recorded| recorded.event.actor).collect();
+    assert_eq!(left, ["3", "next", "last"]);
+}
+
+#[tokio::test]
+async fn the_journal_in_postgresql_keeps_the_contract() {
+    let Some(server) = PostgresServer::shared() else { return };
+    let (at, clock) = (server.database().await, MovableClock::new());
+    let settings = PostgresSettings::from_url(&at.url, 2).unwrap();
+    let database = PostgresDatabase::open(&settings, Arc::new(clock.clone())).await.unwrap();
     keeps_the_contract(&database.journal(), &clock).await;
 }
 

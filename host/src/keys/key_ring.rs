@@ -19,7 +19,7 @@ use std::{
 use futures::{FutureExt, future::BoxFuture};
 use zeroize::Zeroizing;
 
-pub use self::error::KeyRingError;
+pub use self::{edit::SealedUnder, error::KeyRingError};
 use self::{
     file::Stamp,
     jwk_set::{JwkSet, Keys},
@@ -44,10 +44,18 @@ pub struct KeyRing {
 /// What was last read from the file.
 struct Loaded {
     keys: Arc<Keys>,
-    /// By what a change of the file is noticed.
+    /// The file that they were read from, by which a change of it is noticed.
     stamp: Option<Stamp>,
     /// When the file was last looked at, on the monotonic clock.
     looked_at: Duration,
+    /// The last look, if what it found could not be read.
+    refused: Option<Refused>,
+}
+
+/// A file that could not be read.
+struct Refused {
+    stamp: Option<Stamp>,
+    at: Duration,
 }
 
 /// What may be told of a key.
@@ -85,7 +93,7 @@ impl KeyRing {
         // Taken before the file is read: a change in between is then noticed by the next look.
         let (stamp, looked_at) = (Stamp::of(&path), clock.monotonic());
         let keys = Arc::new(file::read(&path)?.keys(&path)?);
-        let loaded = Arc::new(RwLock::new(Loaded { keys, stamp, looked_at }));
+        let loaded = Arc::new(RwLock::new(Loaded { keys, stamp, looked_at, refused: None }));
         Ok(Self { path: path.into(), clock, loaded })
     }
 
@@ -125,18 +133,29 @@ impl KeyRing {
         self.look(now)
     }
 
-    /// Looks at the file now. Keys that were good stay in use while it cannot be read.
+    /// Looks at the file now, and reads it if it has changed. Keys that were good stay in use while it cannot be read;
+    /// what could not be read is tried again at every look, but the same file at most once in [`LOOK_EVERY`].
     fn look(&self, now: Duration) -> Arc<Keys> {
         let mut loaded = self.loaded.write().unwrap_or_else(PoisonError::into_inner);
         loaded.looked_at = now;
         let stamp = Stamp::of(&self.path);
-        if stamp != loaded.stamp {
-            match file::read(&self.path).and_then(|set| set.keys(&self.path)) {
-                Ok(keys) => loaded.keys = Arc::new(keys),
-                Err(error) => tracing::warn!(%error, "the key ring has changed; the keys read before stay in use"),
+        if stamp == loaded.stamp {
+            loaded.refused = None;
+            return Arc::clone(&loaded.keys);
+        }
+        let refused_at = loaded.refused.as_ref().filter(|refused| refused.stamp == stamp).map(|refused| refused.at);
+        if refused_at.is_some_and(|at| now.saturating_sub(at) < LOOK_EVERY) {
+            return Arc::clone(&loaded.keys);
+        }
+        match file::read(&self.path).and_then(|set| set.keys(&self.path)) {
+            Ok(keys) => (loaded.keys, loaded.stamp, loaded.refused) = (Arc::new(keys), stamp, None),
+            Err(error) => {
+                // Told once for each state of the file, not every second.
+                if refused_at.is_none() {
+                    tracing::warn!(%error, "the key ring has changed and cannot be read; the keys read before stay in use");
+                }
+                loaded.refused = Some(Refused { stamp, at: now });
             }
-            // Kept after a failure too: it is told once, and read again at the next change.
-            loaded.stamp = stamp;
         }
         Arc::clone(&loaded.keys)
     }
@@ -149,7 +168,11 @@ impl MasterKeys for KeyRing {
 
     fn unwrap<'a>(&'a self, wrapped: &'a WrappedKey) -> BoxFuture<'a, Result<Zeroizing<Vec<u8>>, KeysError>> {
         async move {
-            let keys = self.keys();
+            let mut keys = self.keys();
+            if keys.find(&wrapped.key_id).is_none() {
+                // Another host may have sealed under a key that came into the file a moment ago.
+                keys = self.look(self.clock.monotonic());
+            }
             match keys.find(&wrapped.key_id) {
                 Some(key) => key.unwrap(wrapped),
                 None => Err(KeysError::UnknownKey(wrapped.key_id.clone())),

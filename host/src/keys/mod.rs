@@ -10,7 +10,7 @@ use futures::future::BoxFuture;
 use zeroize::Zeroizing;
 
 pub use self::{
-    key_ring::{KeyDescription, KeyRing, KeyRingError},
+    key_ring::{KeyDescription, KeyRing, KeyRingError, SealedUnder},
     master_key::KeyStatus,
 };
 

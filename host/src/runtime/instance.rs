@@ -4,13 +4,16 @@
 //! rules that keep this safe: after a trap, or a call that did not end in time, the instance takes no new call, the
 //! others get a moment, and then its store is dropped. A store that is used again after an abandoned call would resume
 //! that call, and with it perhaps a request that was thought dead.
+//!
+//! An instance that has served its number of calls is another matter: nothing is wrong with it. It takes no new call,
+//! and ends when those that it has, have ended.
 
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use futures::stream::{FuturesUnordered, StreamExt as _};
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 use wasmtime::component::Accessor;
 use wasmtime::{Result, Store};
@@ -22,61 +25,62 @@ use crate::bindings::FabricAuth;
 /// Calls that may wait for an instance. More than this and callers wait before the queue.
 const QUEUE: usize = 1_024;
 
-/// An instance is replaced after this many calls, so that nothing in it can grow for ever.
-const MOST_CALLS: u64 = 1_000_000;
-
 /// The future of a job: whether the instance may go on.
 pub(super) type Going<'a> = Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>;
 
 /// A call, ready to be made. Answers its caller by itself.
 pub(super) type Job = Box<dyn for<'a> FnOnce(&'a Accessor<State>, &'a FabricAuth) -> Going<'a> + Send>;
 
-/// A handle to an instance.
+/// A handle to an instance. When the last one is gone, the instance ends as soon as its calls have.
 #[derive(Clone)]
 pub(super) struct Instance {
     jobs: mpsc::Sender<Job>,
-    retirement: Arc<Retirement>,
+    openness: Arc<Openness>,
 }
 
 /// Whether an instance still takes calls.
-struct Retirement {
-    retired: AtomicBool,
-    calls: AtomicU64,
-    notice: Notify,
+struct Openness {
+    given_up: AtomicBool,
+    /// How many calls it may still take.
+    calls_left: AtomicU64,
 }
 
 impl Instance {
-    /// Makes an instance and the task that owns it.
-    pub(super) async fn start(instances: Arc<Instances>) -> Result<Self> {
+    /// Makes an instance that takes this many calls, and the task that owns it.
+    pub(super) async fn start(instances: Arc<Instances>, calls: u64) -> Result<Self> {
         let mut store = State::store(instances.clone());
         let guest = instances.program.pre().instantiate_async(&mut store).await?;
         let (jobs, queue) = mpsc::channel(QUEUE);
-        let retirement =
-            Arc::new(Retirement { retired: AtomicBool::new(false), calls: AtomicU64::new(0), notice: Notify::new() });
-        instances.spawn(own(store, guest, queue, retirement.clone(), instances.ending()));
-        Ok(Self { jobs, retirement })
+        let openness = Arc::new(Openness { given_up: AtomicBool::new(false), calls_left: AtomicU64::new(calls) });
+        instances.spawn(own(store, guest, queue, openness.clone(), instances.ending()));
+        Ok(Self { jobs, openness })
     }
 
     /// Whether it takes calls.
     pub(super) fn is_open(&self) -> bool {
-        !self.retirement.retired.load(Ordering::Acquire) && !self.jobs.is_closed()
+        self.is_alive() && self.openness.calls_left.load(Ordering::Relaxed) > 0
     }
 
-    /// Hands it a job. Gives it back when the instance takes none any more.
-    pub(super) async fn submit(&self, job: Job) -> std::result::Result<(), Job> {
-        if !self.is_open() {
+    /// Hands it a call. Gives it back when the instance takes none any more.
+    pub(super) async fn call(&self, job: Job) -> std::result::Result<(), Job> {
+        let count_down = |left: u64| left.checked_sub(1);
+        if self.openness.calls_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, count_down).is_err() {
             return Err(job);
         }
-        if self.retirement.calls.fetch_add(1, Ordering::Relaxed) >= MOST_CALLS {
-            self.retire();
+        self.tell(job).await
+    }
+
+    /// Hands it what the host has to tell it, which is no call of anybody. Also while it takes no calls: those that are
+    /// at work shall know it too. Gives it back when the instance has been given up.
+    pub(super) async fn tell(&self, job: Job) -> std::result::Result<(), Job> {
+        if !self.is_alive() {
+            return Err(job);
         }
         self.jobs.send(job).await.map_err(|refused| refused.0)
     }
 
-    /// Lets it take no new calls, and end.
-    pub(super) fn retire(&self) {
-        self.retirement.retired.store(true, Ordering::Release);
-        self.retirement.notice.notify_one();
+    fn is_alive(&self) -> bool {
+        !self.openness.given_up.load(Ordering::Acquire) && !self.jobs.is_closed()
     }
 }
 
@@ -85,49 +89,54 @@ async fn own(
     mut store: Store<State>,
     guest: FabricAuth,
     queue: mpsc::Receiver<Job>,
-    retirement: Arc<Retirement>,
+    openness: Arc<Openness>,
     ending: watch::Receiver<()>,
 ) {
     let stretch = store.data().stretch();
-    let running = store.run_concurrent(async |accessor| serve(accessor, &guest, queue, &retirement, ending).await);
+    let running = store.run_concurrent(async |accessor| serve(accessor, &guest, queue, &openness, ending).await);
     let ended = stretch.watch(running).await;
-    retirement.retired.store(true, Ordering::Release);
+    openness.given_up.store(true, Ordering::Release);
     if let Err(error) = ended {
         // A trap's text names functions of the component and no data.
-        tracing::error!(%error, "an instance of the component was given up");
+        tracing::error!(error = %format_args!("{error:#}"), "an instance of the component was given up");
     }
 }
 
-/// Runs jobs until the instance is retired, broken or nobody can reach it any more.
+/// Runs jobs until nobody can reach the instance any more and all have ended, or until it must be given up.
 async fn serve(
     accessor: &Accessor<State>,
     guest: &FabricAuth,
     mut queue: mpsc::Receiver<Job>,
-    retirement: &Retirement,
+    openness: &Openness,
     mut ending: watch::Receiver<()>,
 ) {
     let mut calls = FuturesUnordered::new();
-    let patience = loop {
+    let mut reachable = true;
+    while reachable || !calls.is_empty() {
         tokio::select! {
             biased;
-            () = retirement.notice.notified() => break FAREWELL,
-            Some(going) = calls.next(), if !calls.is_empty() => {
-                if let Err(error) = going {
-                    tracing::error!(%error, "a call into the component trapped");
-                    break FAREWELL;
+            Some(ended) = calls.next(), if !calls.is_empty() => {
+                if let Err(error) = ended {
+                    tracing::error!(error = %format_args!("{error:#}"), "a call into the component trapped or did not end in time");
+                    break;
                 }
             }
-            job = queue.recv() => match job {
-                Some(job) => calls.push(job(accessor, guest)),
-                // Nobody can reach it any more: there is another instance in its place.
-                None => break CALL,
+            job = queue.recv(), if reachable => match job {
+                Some(job) => calls.push(in_time(job(accessor, guest))),
+                // Nobody can reach it any more: there is another instance in its place, or the host has ended.
+                None => reachable = false,
             },
-            // Nobody holds the host any more.
-            _ = ending.changed() => break CALL,
+            // Nobody holds the host any more. What is queued is still done.
+            _ = ending.changed(), if !queue.is_closed() => queue.close(),
         }
-    };
-    retirement.retired.store(true, Ordering::Release);
+    }
+    openness.given_up.store(true, Ordering::Release);
     queue.close();
-    // Jobs that are still queued are dropped with it, which their callers notice. Calls that are at work may end.
-    let _ = timeout(patience, async { while calls.next().await.is_some() {} }).await;
+    // Jobs that are still queued are dropped with it, which their callers notice.
+    let _ = timeout(FAREWELL, async { while calls.next().await.is_some() {} }).await;
+}
+
+/// A call that takes longer than any may counts as one that trapped, whether or not its caller is still there.
+async fn in_time(going: Going<'_>) -> Result<()> {
+    timeout(CALL, going).await.unwrap_or_else(|_| wasmtime::bail!("a call did not end within {} s", CALL.as_secs()))
 }

@@ -2,12 +2,15 @@
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash as _, Hasher as _};
-use std::sync::Arc;
+use std::pin::pin;
+use std::sync::{Arc, OnceLock};
 use std::thread;
 
+use futures::stream::{self, Stream, StreamExt as _};
 use tokio::sync::{Mutex, oneshot, watch};
 use tokio::time::timeout;
-use tokio_util::task::TaskTracker;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 use wasmtime::Engine;
 use wasmtime::component::Accessor;
 
@@ -15,22 +18,25 @@ use super::engine::Program;
 use super::instance::{Going, Instance, Job};
 use super::renewals::{Duty, Renewals};
 use super::state::State;
-use super::timeouts::{CALL, RENEWAL};
+use super::timeouts::RENEWAL;
 use crate::bindings::FabricAuth;
 use crate::clock::SharedClock;
 use crate::contract::Error;
 use crate::contract::maintenance::RenewalOutcome;
 use crate::deployment::Deployment;
 use crate::egress::HttpClient;
-use crate::journal::Journal;
+use crate::journal::Recorder;
 use crate::keys::MasterKeys;
-use crate::storage::{Observed, ObservedOutcome, Storage, StorageError};
+use crate::storage::{Announcement, Announcements, Observed, ObservedOutcome, Storage, StorageError};
+
+/// A long-lived instance is replaced after this many calls, so that nothing in it can grow for ever.
+const MOST_CALLS: u64 = 1_000_000;
 
 /// What the imports stand on.
 pub(crate) struct Parts {
     pub(crate) storage: Observed<dyn Storage>,
     pub(crate) keys: Arc<dyn MasterKeys>,
-    pub(crate) journal: Arc<dyn Journal>,
+    pub(crate) journal: Recorder,
     pub(crate) deployment: Deployment,
     pub(crate) clock: SharedClock,
     pub(crate) egress: HttpClient,
@@ -41,9 +47,14 @@ pub(crate) struct Instances {
     pub(super) program: Program,
     pub(crate) parts: Arc<Parts>,
     long_lived: Vec<Mutex<Option<Instance>>>,
+    /// How many calls each of those takes.
+    most_calls: u64,
     renewals: Arc<Renewals>,
     tasks: TaskTracker,
     ending: watch::Receiver<()>,
+    /// Cancelled when the host is to finish what it has begun.
+    finishing: CancellationToken,
+    follower: OnceLock<AbortOnDropHandle<()>>,
 }
 
 /// Held by whoever holds a host. When the last one is gone, instances end as soon as their calls have: they hold the
@@ -63,16 +74,44 @@ impl Instances {
             program,
             parts: Arc::new(parts),
             long_lived: (0..count).map(|_| Mutex::new(None)).collect(),
+            most_calls: MOST_CALLS,
             renewals: Arc::default(),
             tasks: TaskTracker::new(),
             ending,
+            finishing: CancellationToken::new(),
+            follower: OnceLock::new(),
         };
         (Arc::new(instances), hold)
+    }
+
+    /// Tells all instances what other hosts change, for as long as this host is there.
+    pub(crate) fn follow(self: &Arc<Self>, mut announcements: Announcements) {
+        let host = Arc::downgrade(self);
+        let following = tokio::spawn(async move {
+            while let Some(announcement) = announcements.next().await {
+                let Some(instances) = host.upgrade() else { return };
+                match announcement {
+                    Announcement::Changed(key) => instances.invalidate(&key).await,
+                    Announcement::Missed => instances.forget().await,
+                }
+            }
+        });
+        // A host is put together once.
+        let _ = self.follower.set(AbortOnDropHandle::new(following));
     }
 
     /// Changes when nobody holds the host any more.
     pub(super) fn ending(&self) -> watch::Receiver<()> {
         self.ending.clone()
+    }
+
+    /// Completes when the host is to finish, or when nobody holds it any more.
+    pub(super) async fn end(&self) {
+        let mut ending = self.ending();
+        tokio::select! {
+            () = self.finishing.cancelled() => {}
+            _ = ending.changed() => {}
+        }
     }
 
     pub(super) fn engine(&self) -> &Engine {
@@ -98,21 +137,11 @@ impl Instances {
             });
             going
         });
-        let instance = loop {
-            let instance = self.instance(affinity).await?;
-            match instance.submit(job).await {
-                Ok(()) => break instance,
-                Err(refused) => job = refused,
-            }
-        };
-        match timeout(CALL, answered).await {
-            Ok(Ok(result)) => Ok(result),
-            Ok(Err(_)) => Err(Error::unavailable("The component was interrupted. Try again.")),
-            Err(_) => {
-                instance.retire();
-                Err(Error::unavailable("The component did not answer in time. Try again."))
-            }
+        // The handle is not kept: an instance that has been replaced ends when nobody has one.
+        while let Err(refused) = self.instance(affinity).await?.call(job).await {
+            job = refused;
         }
+        answered.await.map_err(|_| Error::unavailable("The component was interrupted. Try again."))
     }
 
     /// Renews a grant, or joins the renewal that is at work, and waits for its end.
@@ -148,24 +177,35 @@ impl Instances {
 
     /// Waits for every call, renewal and write that has begun. Nothing may be called after it.
     pub(crate) async fn finish(&self) {
-        for slot in &self.long_lived {
-            // Without a handle an instance ends when its calls have.
-            drop(slot.lock().await.take());
-        }
+        self.finishing.cancel();
+        self.forget().await;
         self.tasks.close();
         self.tasks.wait().await;
         self.parts.storage.writes_done().await;
     }
 
-    async fn invalidate(&self, key: &str) {
+    /// Puts every long-lived instance away, with all that it remembers. The next call makes a new one.
+    async fn forget(&self) {
         for slot in &self.long_lived {
-            let Some(instance) = slot.lock().await.clone() else { continue };
+            // Without a handle an instance ends when its calls have.
+            drop(slot.lock().await.take());
+        }
+    }
+
+    /// The long-lived instances that there are. None is made.
+    pub(super) fn existing(&self) -> impl Stream<Item = Instance> {
+        stream::iter(&self.long_lived).filter_map(async |slot| slot.lock().await.clone())
+    }
+
+    async fn invalidate(&self, key: &str) {
+        let mut instances = pin!(self.existing());
+        while let Some(instance) = instances.next().await {
             let keys = vec![key.to_owned()];
             let job: Job = Box::new(move |accessor, guest| {
                 Box::pin(async move { guest.prophecy_fabric_auth_maintenance().call_invalidate(accessor, keys).await })
             });
-            // An instance that takes no calls remembers nothing for long.
-            let _ = instance.submit(job).await;
+            // An instance that was given up remembers nothing for long.
+            let _ = instance.tell(job).await;
         }
     }
 
@@ -179,8 +219,8 @@ impl Instances {
         if let Some(instance) = slot.as_ref().filter(|instance| instance.is_open()) {
             return Ok(instance.clone());
         }
-        let instance = Instance::start(self.clone()).await.map_err(|error| {
-            tracing::error!(%error, "the component could not be instantiated");
+        let instance = Instance::start(self.clone(), self.most_calls).await.map_err(|error| {
+            tracing::error!(error = %format_args!("{error:#}"), "the component could not be instantiated");
             Error::unavailable("The component could not be instantiated. Try again.")
         })?;
         Ok(slot.insert(instance).clone())
@@ -217,8 +257,11 @@ impl Instances {
             stretch.watch(running).await?
         };
         renewing.await.unwrap_or_else(|error| {
-            tracing::error!(%error, "a renewal was interrupted");
+            tracing::error!(error = %format_args!("{error:#}"), "a renewal was interrupted");
             Err(Error::unavailable("The renewal was interrupted. Try again."))
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,10 +1,13 @@
 //! Running the component: from a file to instances, and calls into them.
 
 mod artifact;
+mod clearing_out;
 mod engine;
 mod instance;
 mod instances;
 mod renewals;
+mod renewing_ahead;
+mod rounds;
 mod state;
 mod timeouts;
 

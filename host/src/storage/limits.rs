@@ -10,8 +10,7 @@ pub const MAX_KEY_BYTES: usize = 1_024;
 /// Largest value, in bytes.
 pub const MAX_VALUE_BYTES: usize = 256 * 1024;
 
-/// Longest tag, in bytes. The contract leaves it open; a tag is kept in the memory of [`Observed`](super::Observed),
-/// so it has to end somewhere.
+/// Longest tag, in bytes. A tag is kept in the memory of [`Observed`](super::Observed), so it has to end somewhere.
 pub const MAX_TAG_BYTES: usize = 512;
 
 /// How many records one call of a listing may ask for.

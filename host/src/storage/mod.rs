@@ -3,24 +3,30 @@
 //! This is the host's side of the `storage` interface of the contract. Every engine implements [`Storage`]; the
 //! component is served through [`Observed`], which adds what a host remembers by itself.
 
+mod announcements;
 mod limits;
 mod memory;
 mod observed;
 mod page;
+mod postgres;
 mod sqlite;
 
 #[cfg(test)]
 pub(crate) mod contract;
+#[cfg(test)]
+mod faults;
 
 use std::time::Duration;
 
 use futures::future::BoxFuture;
 
 pub use self::{
+    announcements::{Announcement, Announcements},
     limits::{LIST_LIMIT, MAX_KEY_BYTES, MAX_TAG_BYTES, MAX_VALUE_BYTES},
     memory::MemoryStorage,
     observed::{Observed, ObservedEntry, ObservedOutcome, ObservedPage},
     page::{MAX_PAGE_BYTES, Page},
+    postgres::PostgresStorage,
     sqlite::SqliteStorage,
 };
 
@@ -97,6 +103,12 @@ pub trait Storage: Send + Sync + 'static {
         after: Option<&'a str>,
         limit: u32,
     ) -> BoxFuture<'a, Result<Page, StorageError>>;
+
+    /// What other hosts change from now on, as far as the engine can tell. Default: it cannot, and a host sees others'
+    /// changes when it reads. Nobody may rely on them for more than being quick.
+    fn announcements(&self) -> Option<Announcements> {
+        None
+    }
 }
 
 /// A record as the store holds it.

@@ -3,6 +3,7 @@
 //! A claim on a record may be taken over only once it has stood still for long enough. No clock of another machine is
 //! asked for that: the host remembers since when it has seen the very same tag on a key, on its own monotonic clock.
 
+mod joined_reads;
 mod sightings;
 
 use std::{
@@ -13,7 +14,7 @@ use std::{
 
 use tokio::sync::RwLock;
 
-use self::sightings::Sightings;
+use self::{joined_reads::JoinedReads, sightings::Sightings};
 use super::{Entry, Precondition, Storage, StorageError, WriteOutcome};
 use crate::clock::SharedClock;
 
@@ -26,6 +27,7 @@ pub struct Observed<S: Storage + ?Sized> {
     store: Arc<S>,
     clock: SharedClock,
     sightings: Arc<Mutex<Sightings>>,
+    reads: Arc<JoinedReads<Result<Option<ObservedEntry>, StorageError>>>,
     /// Held for reading by every write that runs.
     running: Arc<RwLock<()>>,
 }
@@ -65,6 +67,7 @@ impl<S: Storage + ?Sized> Clone for Observed<S> {
             store: Arc::clone(&self.store),
             clock: Arc::clone(&self.clock),
             sightings: Arc::clone(&self.sightings),
+            reads: Arc::clone(&self.reads),
             running: Arc::clone(&self.running),
         }
     }
@@ -74,17 +77,25 @@ impl<S: Storage + ?Sized> Observed<S> {
     /// Looks at `store` from now on. Nothing has been seen yet.
     pub fn new(store: Arc<S>, clock: SharedClock) -> Self {
         let sightings = Arc::new(Mutex::new(Sightings::new(REMEMBERED)));
-        Self { store, clock, sightings, running: Arc::default() }
+        Self { store, clock, sightings, reads: Arc::default(), running: Arc::default() }
     }
 
-    /// Reads a record; `None` when there is none.
+    /// Reads a record; `None` when there is none. Those who ask at the same time share one read, which begins after
+    /// each of them has asked.
     ///
     /// # Errors
     /// As [`Storage::get`].
     pub async fn get(&self, key: &str) -> Result<Option<ObservedEntry>, StorageError> {
-        let began = self.clock.monotonic();
-        let found = self.store.get(key).await?;
-        Ok(self.see(key, found, began))
+        let read = || {
+            let (this, key) = (self.clone(), key.to_owned());
+            async move {
+                let began = this.clock.monotonic();
+                let found = this.store.get(&key).await?;
+                Ok(this.see(&key, found, began))
+            }
+        };
+        let cut_off = || Err(StorageError::Unavailable("the read was cut off because this host ends".to_owned()));
+        self.reads.read(key, read).await.unwrap_or_else(cut_off)
     }
 
     /// Writes a record if the precondition holds. Once begun, the write goes on even if this future is dropped.

@@ -13,39 +13,6 @@ fn set_mode(path: &std::path::Path, mode: u32) {
 }
 
 #[test]
-fn init_makes_a_folder_that_works_and_refuses_to_do_it_twice() {
-    let parent = tempfile::tempdir().unwrap();
-    let run = finish(binary(parent.path(), &["init", "new/deployment", "--output", "json"]), "").ends_with(0);
-    let folder = parent.path().join("new/deployment");
-    assert_eq!(fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
-    let files = run.json();
-    for (name, path) in
-        [("key_ring", "keyring.json"), ("database", "fabric-auth.db"), ("configuration", "fabric-auth.toml")]
-    {
-        assert!(files[name].as_str().unwrap().ends_with(path), "{files}");
-        assert_eq!(fs::metadata(folder.join(path)).unwrap().permissions().mode() & 0o077, 0, "{path}");
-    }
-    finish(binary(&folder, &["keys", "list"]), "").ends_with(0);
-    let ring = fs::read(folder.join("keyring.json")).unwrap();
-    finish(binary(&folder, &["init"]), "").ends_with(1).says(&["exists, so nothing was written"]);
-    assert_eq!(fs::read(folder.join("keyring.json")).unwrap(), ring);
-}
-
-#[test]
-fn init_writes_nothing_when_one_of_its_files_is_there() {
-    for present in ["keyring.json", "fabric-auth.db", "fabric-auth.db-wal", "fabric-auth.toml"] {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join(present), "precious").unwrap();
-        finish(binary(folder.path(), &["init"]), "").ends_with(1).says(&[present]);
-        assert_eq!(fs::read_to_string(folder.path().join(present)).unwrap(), "precious");
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "{present}");
-    }
-    let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("file"), "precious").unwrap();
-    finish(binary(folder.path(), &["init", "file/below"]), "").ends_with(1).says(&["cannot be written"]);
-}
-
-#[test]
 fn without_a_configuration_every_command_names_init() {
     let folder = tempfile::tempdir().unwrap();
     for arguments in [
@@ -58,11 +25,16 @@ fn without_a_configuration_every_command_names_init() {
         vec!["status"],
         vec!["test", "dev"],
         vec!["keys", "list"],
+        vec!["check"],
+        vec!["keys", "add"],
+        vec!["keys", "promote", "a"],
         vec!["keys", "rotate"],
         vec!["keys", "reseal"],
+        vec!["keys", "remove", "a"],
+        vec!["restore-check"],
         vec!["--config", "elsewhere.toml", "status"],
     ] {
-        finish(binary(folder.path(), &arguments), "").ends_with(1).says(&["`fabric-auth init`", "--config"]);
+        finish(binary(folder.path(), &arguments), "").ends_with(1).says(&["`fabric-auth init", "--config"]);
     }
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 }
@@ -86,7 +58,7 @@ async fn a_key_ring_that_is_open_to_others_or_gone_stops_everything() {
         deployment.run(&arguments).ends_with(1).says(&["chmod 600"]);
     }
     fs::remove_file(&ring).unwrap();
-    deployment.run(&["status"]).ends_with(1).says(&["there is no key ring"]);
+    deployment.run(&["status"]).ends_with(1).says(&["There is no key ring", "`fabric-auth init`"]);
     assert!(!ring.exists());
 }
 
@@ -114,15 +86,31 @@ async fn a_component_from_a_file_runs_only_with_its_digest() {
     assert!(exports.contains(&"prophecy:fabric-auth/databricks-oauth@0.1.0".into()), "{exports:?}");
     assert_eq!(inspected["size"], fs::metadata(file).unwrap().len());
 
-    deployment.run(&["--component", file, "status"]).ends_with(1).says(&["component.sha256"]);
+    let unpinned = deployment.run(&["--component", file, "status"]).ends_with(1);
+    assert!(unpinned.stderr.starts_with("error: option --component: component.file needs component.sha256"));
+    let mut by_environment = binary(deployment.folder.path(), &["status"]);
+    by_environment.env("FABRIC_AUTH_COMPONENT_FILE", file);
+    finish(by_environment, "").ends_with(1).says(&["environment variable FABRIC_AUTH_COMPONENT_FILE: component.file"]);
     let digest = inspected["sha256"].as_str().unwrap();
     let other = "0".repeat(64);
     deployment.configure("# sha256 = \"…64 hexadecimal digits…\"", &format!("sha256 = \"{other}\""));
     deployment.run(&["--component", file, "status"]).ends_with(1).says(&[digest, &other]);
     deployment.configure(&other, digest);
     deployment.run(&["--component", file, "status"]).ends_with(0);
+}
 
-    deployment.secret_file("not-a-component", "hello");
-    deployment.run(&["inspect", "not-a-component"]).ends_with(1).says(&["not a component"]);
-    deployment.run(&["inspect", "missing"]).ends_with(1).says(&["cannot be read"]);
+#[test]
+fn what_is_not_a_component_is_told_in_one_sentence() {
+    let folder = tempfile::tempdir().unwrap();
+    for (content, says) in [
+        (&b"hello"[..], "file is not a component, nor any WebAssembly."),
+        (b"", "file is not a component, nor any WebAssembly."),
+        (b"\0asm\x01\0\0\0", "file is a WebAssembly module, not a component."),
+        (b"\0asm\x0d\0\x01\0\xff\xff", "file is a component that is damaged, or of a kind not known here."),
+    ] {
+        fs::write(folder.path().join("file"), content).unwrap();
+        let run = finish(binary(folder.path(), &["inspect", "file"]), "").ends_with(1);
+        assert_eq!(run.stderr, format!("error: {says}\nWho can fix it: the operator of this deployment.\n"));
+    }
+    finish(binary(folder.path(), &["inspect", "missing"]), "").ends_with(1).says(&["cannot be read"]);
 }

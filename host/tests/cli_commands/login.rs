@@ -90,11 +90,42 @@ async fn requests_that_are_not_the_callback_do_not_end_the_wait() {
     // A server that has seen enough closes while it is still written to, and its answer may be lost.
     let huge = deployment.send(&format!("GET {path} HTTP/1.1\r\n{host}X: {}\r\n\r\n", "x".repeat(1_000_000)));
     assert!(huge.is_empty() || huge.starts_with("HTTP/1.1 431"), "{huge}");
-    let stray = deployment.get("/api/databricks/oauthredirect?code=x&state=made-up-by-somebody");
-    assert!(stray.starts_with("HTTP/1.1 400") && stray.contains("Not signed in"), "{stray}");
+    for query in
+        ["code=x&state=made-up-by-somebody", "code=x", "x", "error=access_denied", "state=&error=access_denied"]
+    {
+        let stray = deployment.get(&format!("/api/databricks/oauthredirect?{query}"));
+        assert!(stray.starts_with("HTTP/1.1 400") && stray.contains("Not signed in"), "{query}: {stray}");
+    }
+    let state = path.split(['?', '&']).find(|parameter| parameter.starts_with("state=")).unwrap();
+    for query in [state.to_owned(), format!("{state}&{state}&code=x"), format!("{state}&code=x&error=y")] {
+        let stray = deployment.get(&format!("/api/databricks/oauthredirect?{query}"));
+        assert!(stray.starts_with("HTTP/1.1 400") && stray.contains("Not signed in"), "{query}: {stray}");
+    }
     assert!(deployment.get(path).starts_with("HTTP/1.1 303"));
     deployment.get("/done");
-    login.end().ends_with(0).says(&["it was ignored"]);
+    login.end().ends_with(0).says(&["it was ignored", "waits for 10 min"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_of_another_authorization_server_ends_the_sign_in() {
+    let deployment = Deployment::with_fabric().await;
+    let (login, url) = deployment.begin_login(&["--output", "json"]);
+    let begun: serde_json::Value = serde_json::from_str(&url).unwrap();
+    let url = begun["authorization_url"].as_str().unwrap();
+    let state = url.split(['?', '&']).find(|parameter| parameter.starts_with("state=")).unwrap();
+    let mixed_up = format!("/api/databricks/oauthredirect?code=x&{state}&iss=https%3A%2F%2Fevil.example");
+    assert!(deployment.get(&mixed_up).starts_with("HTTP/1.1 303"));
+    assert!(deployment.get("/done").contains("Not signed in"));
+    assert_eq!(login.end().ends_with(1).error()["field"], "callback-query");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_secret_that_does_not_open_is_told_before_the_browser_opens() {
+    let deployment = Deployment::with_fabric().await;
+    fs::remove_file(deployment.path("keyring.json")).unwrap();
+    deployment.run(&["init", "--new-key-ring"]).ends_with(0);
+    let run = deployment.run(&["login", "dev", "--no-browser"]).ends_with(1);
+    assert_eq!(run.stdout, "", "there is no URL to open");
 }
 
 #[tokio::test(flavor = "multi_thread")]

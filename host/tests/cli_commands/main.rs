@@ -5,9 +5,17 @@
 #[cfg(test)]
 mod files;
 #[cfg(test)]
+mod init;
+#[cfg(test)]
+mod keys;
+#[cfg(test)]
 mod login;
 #[cfg(test)]
+mod postgresql;
+#[cfg(test)]
 mod refusals;
+#[cfg(test)]
+mod restore_check;
 #[cfg(test)]
 mod story;
 #[cfg(test)]

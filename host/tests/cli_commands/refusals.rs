@@ -11,7 +11,6 @@ fn wrong_usage_ends_with_2_and_does_nothing() {
         vec![],
         vec!["frobnicate"],
         vec!["serve"],
-        vec!["check"],
         vec!["--output", "yaml", "status"],
         vec!["--role", "king", "status"],
         vec!["init", "a", "b"],
@@ -31,6 +30,8 @@ fn wrong_usage_ends_with_2_and_does_nothing() {
         vec!["status", "a", "b"],
         vec!["test", "dev", "--as", "root"],
         vec!["keys"],
+        vec!["keys", "promote"],
+        vec!["keys", "remove"],
         vec!["inspect", "a", "b"],
         vec!["completions", "cmd"],
     ] {
@@ -47,8 +48,12 @@ fn wrong_usage_is_a_line_of_json_where_json_is_asked_for() {
     for arguments in [vec!["--output", "json", "token"], vec!["token", "--output=json"]] {
         let run = finish(binary(folder.path(), &arguments), "").ends_with(2);
         assert_eq!(run.error()["case"], "invalid-input");
+        assert_eq!(run.error()["field"], "FABRIC");
         assert_eq!(run.stderr.lines().count(), 1);
     }
+    let run = finish(binary(folder.path(), &["--output", "json", "token", "dev", "--activity", "x"]), "").ends_with(2);
+    assert_eq!(run.error()["option"], "--activity");
+    assert!(run.error()["message"].as_str().unwrap().contains("scheduled-run"), "{run:?}");
     let mut by_environment = binary(folder.path(), &["token"]);
     by_environment.env("FABRIC_AUTH_OUTPUT", "json");
     assert_eq!(finish(by_environment, "").ends_with(2).error()["actor"], "caller");
@@ -59,6 +64,8 @@ fn help_version_and_completions_need_no_configuration() {
     let folder = tempfile::tempdir().unwrap();
     for (arguments, expected) in [
         (vec!["--help"], "Usage: fabric-auth"),
+        (vec!["--help"], "Exit codes:\n  0  done\n  1  failed\n  2  wrong usage"),
+        (vec!["fabric", "add", "--help"], "Every setting whose option is left out stays as it is"),
         (vec!["--version"], env!("CARGO_PKG_VERSION")),
         (vec!["completions", "bash"], "complete -F _fabric__auth"),
         (vec!["completions", "zsh"], "#compdef fabric-auth"),
@@ -91,17 +98,25 @@ async fn a_name_that_is_not_there_is_told_so() {
         vec!["token", "prod"],
         vec!["status", "prod"],
         vec!["test", "prod"],
+        vec!["check", "prod"],
         vec!["app", "show", "other"],
         vec!["app", "remove", "other"],
     ] {
         let run = deployment.run(&[&["--output", "json"][..], &arguments].concat()).ends_with(1);
         assert_eq!((run.error()["case"].as_str(), run.stdout.as_str()), (Some("not-found"), ""), "{arguments:?}");
+        let message = run.error()["message"].as_str().unwrap().to_owned();
+        let (name, list) = if arguments[0] == "app" { ("other", "app show") } else { ("prod", "fabric list") };
+        assert!(message.contains(&format!("{name:?}")) && message.contains(list), "{message}");
     }
     let long = "x".repeat(500);
     for name in ["", "a\u{1b}[2Jb", &long] {
-        let run = deployment.run(&["--output", "json", "fabric", "show", name]).ends_with(1);
-        assert!(["invalid-input", "not-found"].contains(&run.error()["case"].as_str().unwrap()), "{run:?}");
-        deployment.add_fabric(name, &[]).ends_with(1);
+        let run = deployment.run(&["--output", "json", "fabric", "show", name]).ends_with(2);
+        assert_eq!(
+            (&run.error()["case"], &run.error()["option"]),
+            (&"invalid-input".into(), &"FABRIC".into()),
+            "{run:?}"
+        );
+        deployment.add_fabric(name, &[]).ends_with(2);
     }
 }
 
@@ -116,21 +131,34 @@ async fn a_wrong_value_is_refused_with_the_field_it_stands_in() {
         ("jdbc:mysql://dbc.cloud.databricks.com", "--jdbc-url"),
     ] {
         let arguments = ["fabric", "add", "dev", "--team", "t", option, url, "--output", "json"];
-        let run = deployment.run(&arguments).ends_with(1);
+        let run = deployment.run(&arguments).ends_with(2);
         assert_eq!(run.error()["case"], "invalid-input", "{url}");
         assert_eq!(run.error()["field"], "settings.workspace", "{url}");
+        assert_eq!(run.error()["option"], "--workspace-url or --jdbc-url", "{url}");
     }
-    for (arguments, field) in [
-        (vec!["app", "set"], "--client-id"),
-        (vec!["app", "set", "--client-id", "abc"], "client-secret"),
-        (vec!["app", "set", "a/b", "--client-id", "abc", "--public"], "settings.name"),
-        (vec!["app", "set", "--client-id", "a\u{e4}", "--public"], "settings.client-id"),
+    for (arguments, field, option) in [
+        (vec!["app", "set"], "--client-id", "--client-id"),
+        (vec!["app", "set", "--client-id", "abc"], "client-secret", "--client-secret-file"),
+        (vec!["app", "set", "a/b", "--client-id", "abc", "--public"], "settings.name", "NAME"),
+        (vec!["app", "set", "--client-id", "a\u{e4}", "--public"], "settings.client-id", "--client-id"),
     ] {
-        let run = deployment.run(&[&["--output", "json"][..], &arguments].concat()).ends_with(1);
-        assert_eq!(run.error()["field"], field, "{arguments:?}");
+        let run = deployment.run(&[&["--output", "json"][..], &arguments].concat()).ends_with(2);
+        assert_eq!((&run.error()["field"], &run.error()["option"]), (&field.into(), &option.into()), "{arguments:?}");
     }
-    let text = deployment.run(&["app", "set"]).ends_with(1);
-    assert!(text.stderr.starts_with("error: ") && text.stderr.contains("\nWho can fix it: "), "{text:?}");
+    let text = deployment.add_fabric("dev", &["--compute", "a b"]).ends_with(2);
+    assert!(text.stderr.starts_with("error: --compute: ") && text.stderr.contains("\nWho can fix it: "), "{text:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_workspace_that_a_setting_would_let_through_is_refused_with_its_name() {
+    let deployment = Deployment::new().await;
+    let refused =
+        |url: &str| deployment.run(&["fabric", "add", "dev", "--team", "t", "--workspace-url", url]).ends_with(2);
+    refused("https://dbc.example.com").says(&["egress.workspace_suffixes"]);
+    deployment.configure("allow_loopback_http = true", "allow_loopback_http = false");
+    refused(deployment.workspace.url()).says(&["egress.allow_loopback_http"]);
+    let other = refused("ftp://dbc.cloud.databricks.com");
+    assert!(!other.stderr.contains("egress."), "{other:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -148,7 +176,7 @@ async fn a_secret_that_cannot_be_read_is_told_without_showing_it() {
         ("-", huge.as_str(), "Standard input is longer"),
     ] {
         let arguments = ["app", "set", "--client-id", "abc", "--client-secret-file", file];
-        let run = deployment.run_with(&arguments, input).ends_with(1).says(&[says]);
+        let run = deployment.run_with(&arguments, input).ends_with(2).says(&["--client-secret-file: ", says]);
         assert!(!run.stderr.contains("hunter2"), "{file}");
     }
 }

@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use simulated_workspace::Needle;
 
-use super::support::{ALICE, Deployment, TEAM};
+use super::support::{ALICE, Deployment, TEAM, binary, finish};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_person_signs_in_gets_a_token_and_signs_out() {
@@ -129,30 +129,6 @@ async fn what_is_not_named_of_an_app_connection_stays_as_it_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rotated_key_ring_still_opens_everything_and_reseals_it() {
-    let deployment = Deployment::with_fabric().await;
-    deployment.log_in_as(ALICE, &[]).await.ends_with(0);
-    let first = deployment.run(&["keys", "list", "--output", "json"]).ends_with(0).json();
-    let first = first["keys"][0]["key_id"].as_str().unwrap().to_owned();
-    deployment.run(&["keys", "rotate"]).ends_with(0).says(&["fabric-auth keys reseal"]);
-    deployment.run_secretly(&["token", "dev"], "").ends_with(0);
-    let counts = deployment.run(&["keys", "reseal", "--output", "json"]).ends_with(0).json();
-    assert!(counts["resealed"].as_u64().unwrap() >= 2, "{counts}");
-    assert_eq!(counts["skipped"], 0);
-    let again = deployment.run(&["keys", "reseal", "--output", "json"]).ends_with(0).json();
-    assert_eq!(again["resealed"], 0);
-
-    let ring = std::fs::read_to_string(deployment.path("keyring.json")).unwrap();
-    let ring: serde_json::Value = serde_json::from_str(&ring).unwrap();
-    let list = deployment.run(&["keys", "list"]).ends_with(0);
-    assert!(list.stdout.contains(&first) && list.stdout.contains("retired"), "{list:?}");
-    for key in ring["keys"].as_array().unwrap() {
-        let bytes = key["k"].as_str().unwrap();
-        assert!(bytes.len() > 40 && !list.stdout.contains(bytes));
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn fabrics_are_added_listed_shown_and_removed() {
     let deployment = Deployment::with_fabric().await;
     let twice = deployment.add_fabric("dev", &["--output", "json"]).ends_with(1);
@@ -167,4 +143,110 @@ async fn fabrics_are_added_listed_shown_and_removed() {
     let removed = deployment.run(&["fabric", "remove", "dev"]).ends_with(0);
     assert_eq!(removed.stdout, "");
     assert!(deployment.run(&["fabric", "list"]).ends_with(0).stdout.contains("no fabrics"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_named_of_a_fabric_stays_as_it_is() {
+    let deployment = Deployment::new().await;
+    deployment.set_app();
+    let id = deployment.service_principal.application_id.clone();
+    let file = deployment.secret_file("sp-secret", deployment.service_principal.secret().unwrap().expose());
+    let all = [
+        "--compute",
+        "abc",
+        "--app",
+        "default",
+        "--scopes",
+        "sql,email",
+        "--sp-scopes",
+        "all-apis",
+        "--crawl-as",
+        "service-principal",
+        "--sp-client-id",
+        &id,
+        "--sp-client-secret-file",
+        file,
+    ];
+    deployment.add_fabric("jobs", &all).ends_with(0);
+    let show = || {
+        let mut fabric = deployment.run(&["fabric", "show", "jobs", "--output", "json"]).ends_with(0).json();
+        fabric.as_object_mut().unwrap().remove("revision").unwrap();
+        fabric
+    };
+    let before = show();
+    assert_eq!(before["has_service_principal_secret"], true);
+    deployment.run(&["fabric", "add", "jobs", "--replace"]).ends_with(0);
+    assert_eq!(show(), before);
+    deployment.run(&["fabric", "add", "jobs", "--replace", "--team", "finance"]).ends_with(0);
+    let mut expected = before.clone();
+    expected["team"] = "finance".into();
+    assert_eq!(show(), expected);
+    let arguments = ["token", "jobs", "--activity", "scheduled-run"];
+    deployment.run_secretly(&arguments, "").ends_with(0);
+
+    let less =
+        ["--compute", "", "--scopes", "", "--app", "", "--crawl-as", "person", "--sp-client-id", "", "--sp-scopes", ""];
+    deployment.run(&[&["fabric", "add", "jobs", "--replace"][..], &less].concat()).ends_with(0);
+    let left = show();
+    for member in ["compute", "app_connection", "service_principal_client_id"] {
+        assert!(left.get(member).is_none(), "{member}: {left}");
+    }
+    assert_eq!((&left["scopes"], &left["has_service_principal_secret"]), (&serde_json::json!([]), &false.into()));
+
+    let unknown =
+        deployment.run(&["fabric", "add", "other", "--replace", "--team", "t", "--output", "json"]).ends_with(2);
+    assert_eq!(unknown.error()["option"], "--workspace-url");
+    deployment.assert_no_secret_leaked();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_secret_alone_can_be_given_to_a_fabric() {
+    let deployment = Deployment::new().await;
+    let id = deployment.service_principal.application_id.clone();
+    let wrong = deployment.secret_file("sp-secret", "dose-of-another-kind");
+    deployment.add_fabric("jobs", &["--sp-client-id", &id, "--sp-client-secret-file", wrong]).ends_with(0);
+    let arguments = ["token", "jobs", "--activity", "scheduled-run"];
+    deployment.run(&arguments).ends_with(1);
+    let right = deployment.secret_file("sp-secret", deployment.service_principal.secret().unwrap().expose());
+    deployment.run(&["fabric", "add", "jobs", "--replace", "--sp-client-secret-file", right]).ends_with(0);
+    deployment.run_secretly(&arguments, "").ends_with(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_will_stand_in_the_way_is_found_beforehand() {
+    let deployment = Deployment::new().await;
+    deployment.run(&["check"]).ends_with(0);
+    deployment.add_fabric("dev", &["--app", "nope"]).ends_with(0).says(&["warning: nobody can sign in to dev", "nope"]);
+    let found = deployment.run(&["check", "--output", "json"]).ends_with(4).json();
+    let kinds: Vec<&str> =
+        found["advisories"].as_array().unwrap().iter().map(|advisory| advisory["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["missing-service-principal", "missing-app-connection"]);
+
+    deployment.set_app();
+    let id = deployment.service_principal.application_id.clone();
+    let file = deployment.secret_file("sp-secret", deployment.service_principal.secret().unwrap().expose());
+    let mended = ["--replace", "--app", "default", "--sp-client-id", &id, "--sp-client-secret-file", file];
+    let run = deployment.add_fabric("dev", &mended).ends_with(0);
+    assert_eq!(run.stderr, "");
+    assert!(deployment.run(&["check", "dev"]).ends_with(0).stdout.contains("Nothing stands in the way"));
+}
+
+#[test]
+fn without_a_variable_the_user_has_the_name_that_the_system_knows() {
+    let folder = tempfile::tempdir().unwrap();
+    finish(binary(folder.path(), &["init"]), "").ends_with(0);
+    let user_of = |variables: &[(&str, &str)]| {
+        let mut command = binary(folder.path(), &["status", "--output", "json"]);
+        command.env_remove("USER").env_remove("LOGNAME").envs(variables.iter().copied());
+        finish(command, "").ends_with(0).json()["user"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(user_of(&[("LOGNAME", "lena")]), "lena");
+    let number = rustix::process::geteuid().as_raw().to_string();
+    let passwd = std::fs::read_to_string("/etc/passwd").unwrap();
+    let entry = passwd.lines().map(|line| line.split(':').collect::<Vec<_>>()).find(|entry| entry[2] == number);
+    // Where the system knows the user from elsewhere, any name but the fallback is right.
+    match entry {
+        Some(entry) => assert_eq!(user_of(&[]), entry[0]),
+        None => assert!(!user_of(&[]).is_empty()),
+    }
 }

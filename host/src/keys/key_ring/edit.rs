@@ -3,6 +3,15 @@
 use super::{JwkSet, KeyRing, KeyRingError, file};
 use crate::keys::KeyStatus;
 
+/// What is known of the records that are sealed under a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SealedUnder {
+    /// There are none: everything has been sealed anew under the primary key.
+    Nothing,
+    /// There may be some.
+    NotKnown,
+}
+
 impl KeyRing {
     /// Adds a fresh key that only unwraps, and gives its id. To be promoted once every host has the file.
     ///
@@ -33,13 +42,29 @@ impl KeyRing {
         })
     }
 
-    /// Takes a retired key out for good. What is still sealed under it can never be opened again.
+    /// Takes a key that is not the primary out for good. What is still sealed under it can never be opened again, so a
+    /// retired key goes only once nothing is: `reseal` has then walked through every tenant and left nothing for
+    /// another pass. A standby key has never sealed anything.
     ///
     /// # Errors
-    /// As [`add_standby`](Self::add_standby), and [`KeyRingError::NotPossible`] unless `key_id` names a retired key.
-    pub fn remove_retired(&self, key_id: &str) -> Result<(), KeyRingError> {
+    /// As [`add_standby`](Self::add_standby), and [`KeyRingError::NotPossible`] when there is no such key, when it is the
+    /// primary, or when it is retired and `sealed` is [`SealedUnder::NotKnown`].
+    pub fn remove(&self, key_id: &str, sealed: SealedUnder) -> Result<(), KeyRingError> {
         self.change(|set| {
-            self.expect_status(set, key_id, KeyStatus::Retired)?;
+            match (self.status_in(set, key_id)?, sealed) {
+                (KeyStatus::Standby, _) | (KeyStatus::Retired, SealedUnder::Nothing) => {}
+                (KeyStatus::Primary, _) => {
+                    return Err(
+                        self.not_possible(format!("the key {key_id} is the primary; promote another one first"))
+                    );
+                }
+                (KeyStatus::Retired, SealedUnder::NotKnown) => {
+                    return Err(self.not_possible(format!(
+                        "records may still be sealed under the key {key_id}; run `fabric-auth keys reseal` until it \
+                         leaves none for another pass"
+                    )));
+                }
+            }
             set.keys.retain(|key| key.kid != key_id);
             Ok(())
         })
@@ -70,11 +95,20 @@ impl KeyRing {
 
     /// Checks that the ring has a key of this id and status.
     fn expect_status(&self, set: &JwkSet, key_id: &str, status: KeyStatus) -> Result<(), KeyRingError> {
-        let not_possible = |problem| KeyRingError::NotPossible { path: self.path.to_path_buf(), problem };
-        match set.keys.iter().find(|key| key.kid == key_id) {
-            Some(key) if key.status == status => Ok(()),
-            Some(key) => Err(not_possible(format!("the key {key_id} is {}, not {status}", key.status))),
-            None => Err(not_possible(format!("it has no key {key_id:?}; list the keys to see their ids"))),
+        match self.status_in(set, key_id)? {
+            found if found == status => Ok(()),
+            found => Err(self.not_possible(format!("the key {key_id} is {found}, not {status}"))),
         }
+    }
+
+    fn status_in(&self, set: &JwkSet, key_id: &str) -> Result<KeyStatus, KeyRingError> {
+        let found = set.keys.iter().find(|key| key.kid == key_id);
+        found.map(|key| key.status).ok_or_else(|| {
+            self.not_possible(format!("it has no key {key_id:?}; `fabric-auth keys list` shows the ids of its keys"))
+        })
+    }
+
+    fn not_possible(&self, problem: String) -> KeyRingError {
+        KeyRingError::NotPossible { path: self.path.to_path_buf(), problem }
     }
 }

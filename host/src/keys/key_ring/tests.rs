@@ -7,7 +7,10 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::*;
-use crate::{clock::MovableClock, keys::DATA_KEY_BYTES};
+use crate::{
+    clock::{Clock, MovableClock},
+    keys::DATA_KEY_BYTES,
+};
 
 /// The base64url text of 32 bytes of 1.
 const K: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE";
@@ -117,7 +120,7 @@ async fn keys_go_from_standby_to_primary_to_retired_and_out() {
     assert_eq!(ring.wrap(&DATA_KEY).await.unwrap().key_id, second);
     assert_eq!(ring.unwrap(&by_first).await.unwrap().as_slice(), DATA_KEY);
     let third = ring.rotate().unwrap();
-    ring.remove_retired(&first).unwrap();
+    ring.remove(&first, SealedUnder::Nothing).unwrap();
     assert_eq!(statuses(&ring), [(second, KeyStatus::Retired), (third, KeyStatus::Primary)]);
     assert_eq!(ring.unwrap(&by_first).await.unwrap_err(), KeysError::UnknownKey(first));
     assert_eq!(statuses(&fixture.open().unwrap()), statuses(&ring));
@@ -127,19 +130,42 @@ async fn keys_go_from_standby_to_primary_to_retired_and_out() {
 fn a_change_that_does_not_fit_is_refused_and_the_file_untouched() {
     let fixture = Fixture::new();
     let ring = fixture.create();
-    let primary = ring.list()[0].key_id.clone();
-    let standby = ring.add_standby().unwrap();
+    let retired = ring.list()[0].key_id.clone();
+    let primary = ring.rotate().unwrap();
     let before = fs::read(fixture.path()).unwrap();
     for error in [
         ring.promote(&primary).unwrap_err(),
         ring.promote("nobody").unwrap_err(),
-        ring.remove_retired(&primary).unwrap_err(),
-        ring.remove_retired(&standby).unwrap_err(),
-        ring.remove_retired("nobody").unwrap_err(),
+        ring.promote(&retired).unwrap_err(),
+        ring.remove(&primary, SealedUnder::Nothing).unwrap_err(),
+        ring.remove(&retired, SealedUnder::NotKnown).unwrap_err(),
+        ring.remove("nobody", SealedUnder::Nothing).unwrap_err(),
     ] {
         assert!(matches!(error, KeyRingError::NotPossible { .. }), "{error}");
     }
     assert_eq!(fs::read(fixture.path()).unwrap(), before);
+}
+
+#[test]
+fn a_standby_key_goes_without_more_ado_since_it_has_sealed_nothing() {
+    let fixture = Fixture::new();
+    let ring = fixture.create();
+    let before = statuses(&ring);
+    let standby = ring.add_standby().unwrap();
+    ring.remove(&standby, SealedUnder::NotKnown).unwrap();
+    assert_eq!(statuses(&ring), before);
+}
+
+#[test]
+fn a_changed_ring_can_still_be_read_by_its_owner_alone() {
+    let fixture = Fixture::new();
+    let ring = fixture.create();
+    let retired = ring.list()[0].key_id.clone();
+    let standby = ring.add_standby().unwrap();
+    ring.promote(&standby).unwrap();
+    ring.remove(&retired, SealedUnder::Nothing).unwrap();
+    assert_eq!(fs::metadata(fixture.path()).unwrap().mode() & 0o777, 0o600);
+    assert_eq!(fs::read_dir(fixture.folder.path()).unwrap().count(), 1, "nothing is left beside it");
 }
 
 #[test]
@@ -186,6 +212,36 @@ async fn a_ring_that_another_process_changes_is_read_again_within_a_second() {
     let key_id = another.rotate().unwrap();
     fixture.clock.advance(Duration::from_secs(1));
     assert_eq!(ring.wrap(&DATA_KEY).await.unwrap().key_id, key_id);
+}
+
+#[tokio::test]
+async fn a_key_that_is_not_known_is_looked_for_in_the_file_at_once() {
+    let fixture = Fixture::new();
+    let ring = fixture.create();
+    let another = fixture.open().unwrap();
+    another.rotate().unwrap();
+    let by_another = another.wrap(&DATA_KEY).await.unwrap();
+    assert_eq!(ring.unwrap(&by_another).await.unwrap().as_slice(), DATA_KEY);
+}
+
+#[tokio::test]
+async fn a_ring_that_could_not_be_read_for_a_moment_is_read_when_it_can_be_although_it_has_not_changed_since() {
+    let fixture = Fixture::new();
+    let ring = fixture.create();
+    let first = ring.list()[0].key_id.clone();
+    let another = fixture.open().unwrap();
+    another.rotate().unwrap();
+    let by_another = another.wrap(&DATA_KEY).await.unwrap();
+    // As when reading failed for want of a file handle: the file is the same before and after. An hour ahead, so that a
+    // slow machine does not get to the next try by itself.
+    let hour = Duration::from_secs(3600);
+    let failed = Refused { stamp: Stamp::of(&fixture.path()), at: fixture.clock.monotonic() + hour };
+    ring.loaded.write().unwrap().refused = Some(failed);
+    assert_eq!(ring.wrap(&DATA_KEY).await.unwrap().key_id, first);
+    let unknown = KeysError::UnknownKey(by_another.key_id.clone());
+    assert_eq!(ring.unwrap(&by_another).await.unwrap_err(), unknown, "the same file is tried once a second");
+    fixture.clock.advance(hour + Duration::from_secs(1));
+    assert_eq!(ring.unwrap(&by_another).await.unwrap().as_slice(), DATA_KEY);
 }
 
 #[tokio::test]
