@@ -6,12 +6,17 @@ use crate::settings::TEAM;
 
 /// A member of the team, known to Databricks as `alice@example.com`.
 pub fn alice() -> Caller {
-    person("alice", Some("alice@example.com"), TeamRole::Member)
+    member("alice")
+}
+
+/// A member of the team by name, known to Databricks as `<user>@example.com`.
+pub fn member(user: &str) -> Caller {
+    person(user, Some(&format!("{user}@example.com")), TeamRole::Member)
 }
 
 /// Another member of the team.
 pub fn bob() -> Caller {
-    person("bob", Some("bob@example.com"), TeamRole::Member)
+    member("bob")
 }
 
 /// An admin of the team.

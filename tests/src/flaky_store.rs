@@ -14,6 +14,8 @@ pub struct FlakyStore {
     failing_puts: AtomicU32,
     unacknowledged_puts: AtomicU32,
     before_claim: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+    contended_puts: AtomicU32,
+    contended: Mutex<String>,
 }
 
 impl FlakyStore {
@@ -21,7 +23,8 @@ impl FlakyStore {
     pub fn over(store: Arc<dyn Storage>) -> Arc<Self> {
         let (failing_puts, unacknowledged_puts) = (AtomicU32::new(0), AtomicU32::new(0));
         let (away, before_claim) = (AtomicBool::new(false), Mutex::new(None));
-        Arc::new(Self { store, away, failing_puts, unacknowledged_puts, before_claim })
+        let (contended_puts, contended) = (AtomicU32::new(0), Mutex::new(String::new()));
+        Arc::new(Self { store, away, failing_puts, unacknowledged_puts, before_claim, contended_puts, contended })
     }
 
     /// Answers nothing from now on, or answers again.
@@ -42,6 +45,20 @@ impl FlakyStore {
     /// Does something when the next claim arrives, before it is written.
     pub fn before_next_claim(&self, act: impl FnOnce() + Send + 'static) {
         *self.before_claim.lock().unwrap() = Some(Box::new(act));
+    }
+
+    /// Lets somebody else write the record anew just before each of the next writes of it.
+    pub fn contend_for(&self, key: &str, count: u32) {
+        *self.contended.lock().unwrap() = key.to_owned();
+        self.contended_puts.store(count, Ordering::SeqCst);
+    }
+
+    async fn write_anew(&self, key: &str, begun_at: Duration) -> Result<(), StorageError> {
+        if let Some(entry) = self.store.get(key).await? {
+            let precondition = Precondition::Revision(entry.revision);
+            self.store.put(key, entry.value, entry.tag, precondition, begun_at).await?;
+        }
+        Ok(())
     }
 
     fn check(&self) -> Result<(), StorageError> {
@@ -77,6 +94,10 @@ impl Storage for FlakyStore {
             self.check()?;
             if let Some(act) = tag.as_ref().and_then(|_| self.before_claim.lock().unwrap().take()) {
                 act();
+            }
+            let is_contended = *self.contended.lock().unwrap() == key;
+            if is_contended && take(&self.contended_puts) {
+                self.write_anew(key, begun_at).await?;
             }
             if tag.is_none() && take(&self.failing_puts) {
                 return Err(StorageError::Unavailable("told to fail".into()));

@@ -1,31 +1,44 @@
 //! What the tests stand on: a simulated workspace and a host on a database of its own, with one clock for both, and
 //! the people who use them.
 //!
-//! [`World`] is where every test begins. Whatever goes wrong in here is a failed test, so nothing is handed on as an
+//! [`World`] is where most tests begin; those of hosts in processes of their own begin with a [`Cluster`]. Whatever goes wrong in here is a failed test, so nothing is handed on as an
 //! error.
 
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
+    clippy::print_stdout,
     clippy::unwrap_used,
     reason = "a test stops here"
 )]
 
 mod callers;
 mod canaries;
+mod cluster;
 mod flaky_store;
+mod postgres_server;
+mod replica;
+mod replica_answer;
 mod settings;
 mod test_connection;
+mod test_store;
 mod waiting;
+mod wire;
 mod world;
 
 pub use self::{
-    callers::{alice, bob, cluster_admin, operator, stranger, team_admin, workload, workload_for_admin},
+    callers::{alice, bob, cluster_admin, member, operator, stranger, team_admin, workload, workload_for_admin},
     canaries::files_with,
+    cluster::{Cluster, LONG_LIFE, SHORT_LIFE, until_expired},
     flaky_store::FlakyStore,
+    postgres_server::{PostgresServer, PostgresTestDatabase},
+    replica::{READY, Replica, ReplicaSettings, STORAGE_VARIABLE},
+    replica_answer::{Answer, Outcome},
     settings::{DEV, TEAM, app_settings, fabric_settings, with_principal},
     test_connection::{Step, test_steps},
+    test_store::{Engine, HeldWrites, StoredGrant, TestStore},
     waiting::{eventually, while_time_passes},
+    wire::{FullQueue, Wire},
     world::{BASE_URL, HOUR, REDIRECT_URL, Setup, World},
 };

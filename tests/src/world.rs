@@ -7,8 +7,9 @@ use std::time::Duration;
 use fabric_auth::clock::MovableClock;
 use fabric_auth::contract::databricks_oauth::CompletedSignIn;
 use fabric_auth::contract::{Activity, Caller, Error, TokenDescription};
-use fabric_auth::database::Database;
+use fabric_auth::database::{Backend, Database};
 use fabric_auth::egress::EgressSettings;
+use fabric_auth::journal::Journal;
 use fabric_auth::keys::{KeyRing, MasterKeys};
 use fabric_auth::storage::Storage;
 use fabric_auth::{Artifact, Builder, CompileCache, Deployment, FabricAuth};
@@ -96,7 +97,7 @@ impl World {
         let shared = Arc::new(clock.clone());
         let database = Database::open(folder.path().join("fabric-auth.db"), shared.clone()).await.expect("a database");
         let keys = KeyRing::create(folder.path().join("keyring.json"), shared).expect("a key ring");
-        let builder = FabricAuth::builder(setup.deployment).database(&database).keys(Arc::new(keys.clone()));
+        let builder = without_rounds(setup.deployment).database(&database).keys(Arc::new(keys.clone()));
         let host = build(builder, &clock).await;
         Self { workspace, app: setup.app, principal, host, database, keys, clock, folder }
     }
@@ -116,9 +117,35 @@ impl World {
         self.host_of(storage, Arc::new(self.keys.clone())).await
     }
 
+    /// A host on another database.
+    pub async fn host_over(&self, database: &dyn Backend) -> FabricAuth {
+        let builder = without_rounds(Deployment::self_hosted("4.2.1", BASE_URL)).database(database);
+        build(builder.keys(Arc::new(self.keys.clone())), &self.clock).await
+    }
+
     async fn host_of(&self, storage: Arc<dyn Storage>, keys: Arc<dyn MasterKeys>) -> FabricAuth {
-        let builder = FabricAuth::builder(Deployment::self_hosted("4.2.1", BASE_URL)).database(&self.database);
-        build(builder.storage(storage).keys(keys), &self.clock).await
+        build(self.builder().storage(storage).keys(keys), &self.clock).await
+    }
+
+    /// Another host on the same database that clears out this often what nobody completed. No other host does, so that
+    /// time can be moved without that.
+    pub async fn host_that_expires(&self, every: Duration) -> FabricAuth {
+        build(self.builder().keys(Arc::new(self.keys.clone())).expire_every(Some(every)), &self.clock).await
+    }
+
+    /// Another host on the same database that looks this often what is to be renewed ahead. No other host does, so that
+    /// time can be moved without that.
+    pub async fn host_that_renews_ahead(&self, every: Duration) -> FabricAuth {
+        build(self.builder().keys(Arc::new(self.keys.clone())).renew_ahead_every(Some(every)), &self.clock).await
+    }
+
+    /// Another host on the same database that writes its journal elsewhere.
+    pub async fn host_with_journal(&self, journal: Arc<dyn Journal>) -> FabricAuth {
+        build(self.builder().keys(Arc::new(self.keys.clone())).journal(journal), &self.clock).await
+    }
+
+    fn builder(&self) -> Builder {
+        without_rounds(Deployment::self_hosted("4.2.1", BASE_URL)).database(&self.database)
     }
 
     /// Ends the world, and waits until its host has let go of everything. For tests that go through many worlds: a
@@ -223,6 +250,11 @@ impl World {
 /// The query string of a URL, as a host gives it to `complete-sign-in`.
 fn query_of(url: &str) -> SecretString {
     url.split_once('?').expect("a URL with a query").1.into()
+}
+
+/// A host that does nothing by itself, so that time can be moved.
+fn without_rounds(deployment: Deployment) -> Builder {
+    FabricAuth::builder(deployment).expire_every(None).renew_ahead_every(None)
 }
 
 async fn build(builder: Builder, clock: &MovableClock) -> FabricAuth {

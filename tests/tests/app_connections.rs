@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use fabric_auth::contract::administration::{AppConnectionSettings, RefreshTokenPolicy};
+use fabric_auth::journal::Action;
 use fabric_auth_tests::{DEV, HOUR, REDIRECT_URL, Setup, World, alice, app_settings, cluster_admin};
 use secrecy::SecretString;
 use simulated_workspace::{App, Secret};
 
-use crate::support::case_of;
+use crate::support::{case_of, journaled, overwrite};
 
 fn named(name: &str, world: &World) -> AppConnectionSettings {
     AppConnectionSettings { name: name.into(), default: false, ..app_settings(&world.app) }
@@ -55,6 +56,94 @@ async fn there_is_always_one_default_from_the_first_on() {
     world.host.remove_app_connection(&admin, "b").await.unwrap();
     assert_eq!(case_of(world.host.remove_app_connection(&admin, "b").await), "not-found");
     assert_eq!(defaults(&world).await, []);
+}
+
+/// A public client with a client id of its own.
+fn public(name: &str, default: bool, world: &World) -> AppConnectionSettings {
+    let client_id = format!("client-{name}");
+    AppConnectionSettings { client_id, confidential: false, default, ..named(name, world) }
+}
+
+/// Sets app connections at the same moment.
+async fn set_at_once(world: &World, names: &[&str], default: bool) {
+    let admin = cluster_admin();
+    let sets = names.iter().map(|name| world.host.set_app_connection(&admin, public(name, default, world), None));
+    for set in futures::future::join_all(sets).await {
+        set.unwrap();
+    }
+}
+
+/// The name of the default one, as described; people must be sent to its client.
+async fn the_default(world: &World) -> String {
+    let all = defaults(world).await;
+    let marked: Vec<_> = all.iter().filter(|(_, default)| *default).map(|(name, _)| name).collect();
+    assert_eq!(marked.len(), 1, "{all:?}");
+    let (url, _) = world.begin(&alice()).await;
+    assert!(url.contains(&format!("client_id=client-{}&", marked[0])), "{all:?}: {url}");
+    marked[0].clone()
+}
+
+/// PB-142.
+#[tokio::test]
+async fn administrators_who_choose_at_once_leave_one_default() {
+    let world = World::bare(Setup::default()).await;
+    world.put_dev_fabric().await;
+    let names = ["a", "b", "c", "d", "e", "f"];
+    set_at_once(&world, &names, false).await;
+    let first = the_default(&world).await;
+    for _ in 0..5 {
+        set_at_once(&world, &names, true).await;
+        the_default(&world).await;
+    }
+    let admin = cluster_admin();
+    world.host.set_app_connection(&admin, public(&first, true, &world), None).await.unwrap();
+    assert_eq!(the_default(&world).await, first);
+    world.host.set_app_connection(&admin, public("0", false, &world), None).await.unwrap();
+    assert_eq!(the_default(&world).await, first);
+}
+
+/// One that was damaged in the store is in nobody's way, and an administrator can be rid of it.
+#[tokio::test]
+async fn a_damaged_app_connection_stands_in_nobodys_way() {
+    let world = World::bare(Setup::default()).await;
+    world.put_dev_fabric().await;
+    let admin = cluster_admin();
+    world.host.set_app_connection(&admin, public("main", true, &world), None).await.unwrap();
+    overwrite(&world, "app-connection/acme/broken", b"{").await;
+    assert_eq!(the_default(&world).await, "main");
+    assert_eq!(defaults(&world).await, [("main".into(), true)]);
+    assert_eq!(journaled(&world, Action::AppConnectionUnreadable).await.len(), 2, "one for each time it was described");
+    let set = async |default| world.host.set_app_connection(&admin, public("broken", default, &world), None).await;
+    assert_eq!(case_of(set(false).await), "conflict");
+    world.host.remove_app_connection(&admin, "broken").await.unwrap();
+    set(false).await.unwrap();
+    assert_eq!(the_default(&world).await, "main");
+
+    // The default one is not silently replaced by another: people would be sent to a client that nobody chose.
+    overwrite(&world, "app-connection/acme/main", b"{").await;
+    assert_eq!(case_of(world.host.begin_sign_in(&alice(), DEV, None).await), "internal");
+    assert_eq!(case_of(world.host.remove_app_connection(&admin, "main").await), "conflict");
+    set(true).await.unwrap();
+    assert_eq!(the_default(&world).await, "broken");
+    world.host.remove_app_connection(&admin, "main").await.unwrap();
+}
+
+/// What was chosen may be gone or damaged in the store: everybody then finds the same one.
+#[tokio::test]
+async fn a_choice_that_is_lost_leaves_the_first_by_name() {
+    let world = World::bare(Setup::default()).await;
+    world.put_dev_fabric().await;
+    let admin = cluster_admin();
+    for (name, default) in [("a", false), ("b", false), ("c", true)] {
+        world.host.set_app_connection(&admin, public(name, default, &world), None).await.unwrap();
+    }
+    assert_eq!(the_default(&world).await, "c");
+    for lost in [r#"{"version":1,"name":"gone"}"#, "{"] {
+        overwrite(&world, "default-app-connection/acme", lost.as_bytes()).await;
+        assert_eq!(the_default(&world).await, "a");
+    }
+    world.host.set_app_connection(&admin, public("b", true, &world), None).await.unwrap();
+    assert_eq!(the_default(&world).await, "b");
 }
 
 /// PB-024.

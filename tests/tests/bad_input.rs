@@ -51,6 +51,7 @@ async fn call_everything(world: &World, caller: &Caller, fabric: &str) -> Vec<(&
         ("list-grants", host.list_grants(caller, None).await.err()),
         ("end-grants", host.end_grants(caller, all, None).await.err()),
         ("reseal", host.reseal(caller, None).await.err()),
+        ("restore-check", host.restore_check(caller, None).await.err()),
     ]
 }
 
@@ -85,6 +86,7 @@ async fn a_name_of_a_fabric_that_cannot_be_one_is_refused_by_every_function() {
         "list-",
         "end-grants",
         "reseal",
+        "restore-check",
         "set-app-connection",
         "remove-app-connection",
     ];
@@ -186,6 +188,10 @@ async fn a_made_up_cursor_reaches_no_other_tenant() {
         }
         match world.host.list_grants(&elsewhere, Some(cursor)).await {
             Ok(page) => assert_eq!(page.grants, [], "{cursor:?}"),
+            Err(error) => assert_eq!(error.field(), Some("after"), "{cursor:?}: {error:?}"),
+        }
+        match world.host.restore_check(&elsewhere, Some(cursor)).await {
+            Ok(progress) => assert_eq!(progress.looked_at, 0, "{cursor:?}"),
             Err(error) => assert_eq!(error.field(), Some("after"), "{cursor:?}: {error:?}"),
         }
         let resealed = world.host.reseal(&elsewhere, Some(cursor)).await;

@@ -1,11 +1,14 @@
 //! Administering fabrics.
 
+use std::sync::Arc;
+
 use fabric_auth::contract::{Authentication, FabricKind, FabricSettings};
+use fabric_auth::storage::Storage as _;
 use fabric_auth_tests::{
-    DEV, World, alice, cluster_admin, fabric_settings, operator, stranger, team_admin, with_principal,
+    DEV, FlakyStore, World, alice, cluster_admin, fabric_settings, operator, stranger, team_admin, with_principal,
 };
 
-use crate::support::case_of;
+use crate::support::{case_of, overwrite};
 
 /// PB-001, PB-034, PB-037, PB-039, PB-042, PB-043, PB-062, PB-116, PB-144.
 #[tokio::test]
@@ -97,6 +100,76 @@ async fn an_expected_revision_guards_against_writing_over_others() {
     assert!(second > first);
     assert_eq!(case_of(put(Some(first)).await), "conflict");
     put(None).await.unwrap();
+}
+
+/// Who expects no revision is not bothered with what others do at the same moment.
+#[tokio::test]
+async fn who_expects_no_revision_writes_though_others_write_at_the_same_moment() {
+    let world = World::new().await;
+    let store = FlakyStore::over(Arc::new(world.database.storage()));
+    let host = world.host_on(store.clone()).await;
+    let settings = || with_principal(fabric_settings(DEV, world.workspace.url()), &world.principal);
+    let sql = FabricSettings { kind: FabricKind::Sql, ..settings() };
+    store.contend_for("fabric/acme/dev", 2);
+    let put = host.put_fabric(&team_admin(), sql.clone(), None, None).await.unwrap();
+    assert_eq!(host.get_fabric(&team_admin(), DEV).await.unwrap(), put);
+    assert_eq!(put.settings.kind, FabricKind::Sql);
+
+    store.contend_for("fabric/acme/dev", 1);
+    let expecting = host.put_fabric(&team_admin(), settings(), None, Some(put.revision)).await;
+    assert_eq!(case_of(expecting), "conflict");
+    store.contend_for("fabric/acme/dev", u32::MAX);
+    assert_eq!(case_of(host.put_fabric(&team_admin(), settings(), None, None).await), "unavailable", "not for ever");
+    assert_eq!(host.get_fabric(&team_admin(), DEV).await.unwrap().settings, sql);
+}
+
+/// A record that was damaged in the store is seen as such by those who can do something about it, and hides no other.
+#[tokio::test]
+async fn a_damaged_fabric_hides_no_other_and_a_cluster_admin_can_remove_it() {
+    let world = World::new().await;
+    for name in ["a first", "z last"] {
+        let settings = fabric_settings(name, world.workspace.url());
+        world.host.put_fabric(&team_admin(), settings, None, None).await.unwrap();
+    }
+    let damaged = b"{\"version\":1,\"name\":";
+    overwrite(&world, "fabric/acme/dev", damaged).await;
+    for (caller, unreadable) in [(cluster_admin(), vec![DEV]), (operator(), vec![DEV]), (alice(), vec![])] {
+        let page = world.host.list_fabrics(&caller, None).await.unwrap();
+        let names: Vec<_> = page.fabrics.iter().map(|fabric| fabric.settings.name.as_str()).collect();
+        assert_eq!(
+            (names, page.unreadable),
+            (vec!["a first", "z last"], unreadable.into_iter().map(Into::into).collect())
+        );
+    }
+    let settings = || fabric_settings(DEV, world.workspace.url());
+    let told = world.host.get_fabric(&team_admin(), DEV).await.unwrap_err();
+    assert!(told.case() == "internal" && told.message().contains("cluster admin"), "{told:?}");
+    assert_eq!(case_of(world.host.put_fabric(&team_admin(), settings(), None, None).await), "internal");
+    assert_eq!(case_of(world.host.remove_fabric(&team_admin(), DEV).await), "internal");
+    let kept = world.database.storage();
+    assert_eq!(kept.get("fabric/acme/dev").await.unwrap().unwrap().value, damaged, "left as it is");
+
+    world.host.remove_fabric(&cluster_admin(), DEV).await.unwrap();
+    world.host.put_fabric(&team_admin(), settings(), None, None).await.unwrap();
+    assert!(world.host.list_fabrics(&cluster_admin(), None).await.unwrap().unreadable.is_empty());
+}
+
+/// What a newer version wrote is passed over as well, and nobody removes it here.
+#[tokio::test]
+async fn a_fabric_of_a_newer_version_is_passed_over_and_stays() {
+    let world = World::new().await;
+    overwrite(&world, "fabric/acme/newer", &newer_version(&world, "fabric/acme/dev").await).await;
+    let page = world.host.list_fabrics(&cluster_admin(), None).await.unwrap();
+    assert_eq!((page.fabrics.len(), page.unreadable), (1, vec!["newer".to_owned()]));
+    assert_eq!(case_of(world.host.remove_fabric(&cluster_admin(), "newer").await), "unavailable");
+}
+
+/// The record under a key, as a newer version would have written it.
+async fn newer_version(world: &World, key: &str) -> Vec<u8> {
+    let entry = world.database.storage().get(key).await.unwrap().unwrap();
+    let mut record: serde_json::Value = serde_json::from_slice(&entry.value).unwrap();
+    record["version"] = 999.into();
+    record.to_string().into_bytes()
 }
 
 /// PB-087, PB-149: a stored secret stays with its workspace and client.

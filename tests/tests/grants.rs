@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use fabric_auth::contract::administration::GrantDescription;
 use fabric_auth::contract::{Caller, SignInReason};
+use fabric_auth::journal::{Action, Outcome};
+use fabric_auth::storage::Storage as _;
 use fabric_auth_tests::{DEV, HOUR, World, alice, bob, cluster_admin, workload};
 use simulated_workspace::Identity;
 
-use crate::support::case_of;
+use crate::support::{case_of, journaled, only_key, overwrite};
 
 async fn grants(world: &World, caller: &Caller) -> BTreeMap<String, GrantDescription> {
     let page = world.host.list_grants(caller, None).await.unwrap();
@@ -35,6 +37,27 @@ async fn an_administrator_sees_who_is_signed_in_and_who_must_sign_in_again() {
 
     world.host.sign_out(&alice(), DEV).await.unwrap();
     assert_eq!(grants(&world, &cluster_admin()).await.len(), 1);
+}
+
+/// One record that was damaged in the store takes the view of the others from nobody.
+#[tokio::test]
+async fn damaged_grants_are_passed_over_and_journaled() {
+    let world = World::new().await;
+    world.sign_in(&bob()).await;
+    let bobs = only_key(&world, "grant/person/").await;
+    world.sign_in(&alice()).await;
+    let entry = world.database.storage().get(&bobs).await.unwrap().unwrap();
+    let mut moved: serde_json::Value = serde_json::from_slice(&entry.value).unwrap();
+    moved["identity"] = moved["access_token"].clone();
+    for (damaged, entries) in [(moved.to_string(), 1), ("{".to_owned(), 2)] {
+        overwrite(&world, &bobs, damaged.as_bytes()).await;
+        assert_eq!(grants(&world, &cluster_admin()).await.into_keys().collect::<Vec<_>>(), ["alice"]);
+        let journaled = journaled(&world, Action::GrantUnreadable).await;
+        assert_eq!(journaled.len(), entries);
+        assert!(journaled.iter().all(|event| event.outcome == Outcome::Failed("internal".into())), "{journaled:?}");
+        let kept = world.database.storage().get(&bobs).await.unwrap().unwrap();
+        assert_eq!(kept.value, damaged.as_bytes());
+    }
 }
 
 /// "Grants made with it stay until they are ended, but cannot be renewed."

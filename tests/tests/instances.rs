@@ -5,10 +5,13 @@ use std::time::Duration;
 
 use fabric_auth::contract::administration::FabricDescription;
 use fabric_auth::contract::{Activity, Caller};
+use fabric_auth::journal::{Event, Journal, RecordedEvent};
 use fabric_auth::keys::MasterKeys;
+use fabric_auth::storage::Storage as _;
 use fabric_auth_tests::{
     DEV, HOUR, World, alice, app_settings, bob, cluster_admin, eventually, fabric_settings, workload,
 };
+use futures::future::BoxFuture;
 use secrecy::ExposeSecret as _;
 use simulated_workspace::{Endpoint, Fault};
 
@@ -157,4 +160,71 @@ async fn pending_sign_ins_that_are_over_are_removed() {
     world.advance(Duration::from_secs(601));
     world.begin(&bob()).await;
     assert_eq!(world.host.expire(None).await.unwrap().removed, 3);
+}
+
+/// A host does that by itself, and stops when it ends.
+#[tokio::test]
+async fn pending_sign_ins_that_are_over_are_removed_in_the_background() {
+    let world = World::new().await;
+    for _ in 0..3 {
+        world.begin(&alice()).await;
+    }
+    assert_eq!(pending_sign_ins(&world).await, 3);
+    let every = Duration::from_secs(600);
+    let host = world.host_that_expires(every).await;
+    world.advance(Duration::from_secs(590));
+    world.begin(&bob()).await;
+    // A first round finds those of Alice, and only a later one that of Bob.
+    world.advance(Duration::from_secs(100));
+    eventually("those that are over are gone", async || pending_sign_ins(&world).await == 1).await;
+    world.advance(every + every / 5);
+    eventually("the last one is gone", async || pending_sign_ins(&world).await == 0).await;
+    host.finish().await;
+    world.begin(&alice()).await;
+    world.advance(every * 3);
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(pending_sign_ins(&world).await, 1, "a host that has ended clears nothing out");
+}
+
+async fn pending_sign_ins(world: &World) -> usize {
+    let page = world.database.storage().list("sign-in/", None, 100).await.unwrap();
+    page.entries.len()
+}
+
+/// A journal whose disk is full.
+struct FullJournal;
+
+impl Journal for FullJournal {
+    fn record(&self, _event: Event) -> BoxFuture<'_, Result<(), String>> {
+        Box::pin(async { Err("the disk is full".to_owned()) })
+    }
+
+    fn tail(&self, _limit: u32) -> BoxFuture<'_, Result<Vec<RecordedEvent>, String>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+}
+
+/// PB-083: what cannot be journaled is served and stored all the same, and counted.
+#[tokio::test]
+async fn events_that_cannot_be_written_are_counted_and_stop_nothing() {
+    let world = signed_in().await;
+    let host = world.host_with_journal(Arc::new(FullJournal)).await;
+    assert_eq!(host.journal_losses(), 0);
+    world.advance(HOUR);
+    let (_, description) = host.access_token(&alice(), DEV, Activity::PipelineDevelopment).await.unwrap();
+    assert_eq!(description.reference.generation, 2);
+    eventually("the loss is counted", async || host.journal_losses() == 1).await;
+    assert_eq!(world.host.journal_losses(), 0);
+}
+
+/// Where the files are is for the operator, who finds it in the log.
+#[tokio::test]
+async fn a_store_that_fails_tells_callers_no_path() {
+    let world = signed_in().await;
+    let host = world.another_host().await;
+    world.database.close().await;
+    let error = host.access_token(&alice(), DEV, Activity::PipelineDevelopment).await.unwrap_err();
+    assert_eq!(error.case(), "unavailable");
+    assert!(!error.message().contains(world.folder().to_str().unwrap()), "{error}");
+    assert!(!error.message().contains(".db") && error.message().contains("log of this host"), "{error}");
 }

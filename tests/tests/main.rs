@@ -12,9 +12,15 @@ mod bad_input;
 #[cfg(test)]
 mod callbacks;
 #[cfg(test)]
+mod changed_records;
+#[cfg(test)]
 mod component_surface;
 #[cfg(test)]
+mod concurrent_sign_in;
+#[cfg(test)]
 mod connection_test;
+#[cfg(test)]
+mod discovery;
 #[cfg(test)]
 mod example;
 #[cfg(test)]
@@ -26,7 +32,13 @@ mod hosts;
 #[cfg(test)]
 mod instances;
 #[cfg(test)]
+mod mixed_versions;
+#[cfg(test)]
+mod pending_sign_in;
+#[cfg(test)]
 mod permissions;
+#[cfg(test)]
+mod postgresql;
 #[cfg(test)]
 mod prophecy_version;
 #[cfg(test)]
@@ -35,6 +47,10 @@ mod rejection;
 mod renewal;
 #[cfg(test)]
 mod renewal_failures;
+#[cfg(test)]
+mod renewing_ahead;
+#[cfg(test)]
+mod restore_check;
 #[cfg(test)]
 mod saas;
 #[cfg(test)]

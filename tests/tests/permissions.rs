@@ -148,6 +148,7 @@ async fn administration_is_for_those_whose_it_is() {
         let_through(case(host.describe_app_connections(&caller).await.err()), deployment, "describe");
         let_through(case(host.list_grants(&caller, None).await.err()), deployment, "list grants");
         let_through(case(host.reseal(&caller, None).await.err()), deployment, "reseal");
+        let_through(case(host.restore_check(&caller, None).await.err()), deployment, "restore check");
         let all = fabric_auth::contract::administration::GrantSelection::All;
         let_through(case(host.end_grants(&caller, all, None).await.err()), deployment, "end grants");
         let_through(case(host.put_fabric(&caller, settings.clone(), None, None).await.err()), fabric, "put");

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use fabric_auth::contract::{Error, SignInReason};
 use fabric_auth::journal::{Action, Journal as _};
-use fabric_auth_tests::{DEV, HOUR, World, alice, eventually, while_time_passes};
-use simulated_workspace::{Endpoint, Fault, RetryAfter};
+use fabric_auth_tests::{DEV, HOUR, Setup, World, alice, bob, eventually, while_time_passes};
+use simulated_workspace::{App, Endpoint, Fault, RetryAfter};
 
-use crate::support::{reason_of, signed_in};
+use crate::support::{case_of, reason_of, signed_in};
 
 /// The time after which another attempt may be made when the outcome of one is not known.
-const TAKEOVER: Duration = Duration::from_secs(50);
+const TAKEOVER: Duration = Duration::from_secs(55);
 
 fn unprocessed_503() -> Fault {
     let body = r#"{"error":"temporarily_unavailable","error_description":"temporarily unavailable"}"#.to_owned();
@@ -88,7 +88,7 @@ async fn a_refresh_token_whose_fate_is_not_known_is_not_presented_again_before_t
         assert_eq!((world.refreshes(), world.books().reuses()), (1, 0), "{fault:?}");
 
         let answer = while_time_passes(&world, world.token(&alice())).await;
-        assert_eq!(reason_of(answer), SignInReason::SessionEnded, "{fault:?}");
+        assert_eq!(reason_of(answer), SignInReason::OutcomeUnknown, "{fault:?}");
         assert_eq!((world.refreshes(), world.books().reuses()), (2, 1), "the one try that the rules allow: {fault:?}");
         world.end().await;
     }
@@ -144,6 +144,52 @@ async fn two_renewals_of_unknown_outcome_end_in_a_sign_in() {
     world.workspace.clear_faults();
     world.sign_in(&alice()).await;
     world.token(&alice()).await.unwrap();
+}
+
+/// PB-083: with reusable refresh tokens there is nothing to lose by trying again.
+#[tokio::test]
+async fn a_refresh_token_that_proved_to_be_reusable_is_sent_again_after_a_short_pause() {
+    let app = App { single_use_refresh_tokens: false, ..Setup::default().app };
+    let world = World::of(Setup { app, ..Setup::default() }).await;
+    world.sign_in(&alice()).await;
+    world.advance(HOUR);
+    assert_eq!(world.token(&alice()).await.unwrap().1.reference.generation, 2, "the reply proves it");
+    world.advance(HOUR);
+    world.workspace.inject(Endpoint::Token, Fault::HangUp);
+    let error = world.token(&alice()).await.unwrap_err();
+    assert!(matches!(error.case(), "unavailable" | "unreachable"), "{error:?}");
+    world.advance(Duration::from_secs(2));
+    assert_eq!(world.token(&alice()).await.unwrap().1.reference.generation, 3);
+}
+
+/// While a token endpoint is out of service it is not asked for everybody, and its return is not met with a storm.
+#[tokio::test]
+async fn an_endpoint_that_is_out_of_service_is_asked_by_one_at_a_time() {
+    let world = signed_in().await;
+    world.sign_in(&bob()).await;
+    world.advance(HOUR);
+    let down = Fault::Status {
+        code: 503,
+        body: r#"{"error":"temporarily_unavailable"}"#.to_owned(),
+        content_type: Some("application/json".into()),
+        headers: Vec::new(),
+    };
+    world.workspace.inject_until_cleared(Endpoint::Token, down);
+    for failures in 1..=3 {
+        assert_eq!(case_of(world.token(&alice()).await), "unavailable");
+        assert_eq!(world.refreshes(), failures);
+        world.advance(Duration::from_secs(if failures < 3 { 10 } else { 0 }));
+    }
+    let error = world.token(&bob()).await.unwrap_err();
+    let Error::Unavailable(retry) = &error else { panic!("{error:?}") };
+    assert!(retry.retry_after.is_some(), "{error:?}");
+    assert_eq!(world.refreshes(), 3, "Bob's renewal was not sent");
+    world.workspace.clear_faults();
+    world.advance(Duration::from_secs(90));
+    world.token(&bob()).await.unwrap();
+    world.advance(Duration::from_secs(60));
+    world.token(&alice()).await.unwrap();
+    assert_eq!((world.refreshes(), world.books().reuses()), (5, 0));
 }
 
 #[tokio::test]

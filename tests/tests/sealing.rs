@@ -4,12 +4,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use fabric_auth::clock::SystemClock;
-use fabric_auth::contract::{Activity, Caller, Error};
-use fabric_auth::keys::KeyRing;
+use fabric_auth::contract::{Activity, Actor, Caller, Error};
+use fabric_auth::journal::Action;
+use fabric_auth::keys::{KeyRing, SealedUnder};
 use fabric_auth::storage::{Entry, Precondition, Storage as _, UPON_WRITING, WriteOutcome};
-use fabric_auth_tests::{DEV, HOUR, World, alice, bob, cluster_admin, files_with, workload};
+use fabric_auth_tests::{DEV, HOUR, World, alice, bob, cluster_admin, files_with, while_time_passes, workload};
+use simulated_workspace::{Endpoint, Fault};
 
-use crate::support::signed_in;
+use crate::support::{journaled, only_key, overwrite, signed_in};
 
 /// A world in which everything that is secret has been stored.
 async fn full() -> World {
@@ -143,16 +145,18 @@ async fn a_sealed_value_of_an_earlier_generation_does_not_open_in_a_later_one() 
     assert!(matches!(error, Error::Internal(_)), "{error:?}");
 }
 
-async fn reseal(world: &World) -> (u32, u32, u32) {
-    let (mut resealed, mut current, mut skipped, mut next) = (0, 0, 0, None);
+/// How many records were resealed, were current, were skipped and could not be read.
+async fn reseal(world: &World) -> (u32, u32, u32, u32) {
+    let (mut resealed, mut current, mut skipped, mut unreadable, mut next) = (0, 0, 0, 0, None);
     loop {
         let progress = world.host.reseal(&cluster_admin(), next.as_deref()).await.unwrap();
         resealed += progress.resealed;
         current += progress.current;
         skipped += progress.skipped;
+        unreadable += progress.unreadable;
         match progress.next {
             Some(after) => next = Some(after),
-            None => return (resealed, current, skipped),
+            None => return (resealed, current, skipped, unreadable),
         }
     }
 }
@@ -164,9 +168,9 @@ async fn after_rotating_and_resealing_the_former_key_can_go() {
     world.token_for(&workload(), Activity::ScheduledRun).await.unwrap();
     let former = world.keys.list()[0].key_id.clone();
     world.keys.rotate().unwrap();
-    assert_eq!(reseal(&world).await, (4, 0, 0), "an app connection, a fabric and two grants");
-    assert_eq!(reseal(&world).await, (0, 4, 0));
-    world.keys.remove_retired(&former).unwrap();
+    assert_eq!(reseal(&world).await, (4, 0, 0, 0), "an app connection, a fabric and two grants");
+    assert_eq!(reseal(&world).await, (0, 4, 0, 0));
+    world.keys.remove(&former, SealedUnder::Nothing).unwrap();
 
     let host = world.another_host().await;
     host.access_token(&alice(), DEV, Activity::PipelineDevelopment).await.unwrap();
@@ -198,9 +202,68 @@ async fn a_resealed_token_keeps_what_remains_of_its_life() {
     assert!((Duration::from_secs(1_200)..Duration::from_secs(1_230)).contains(&passed), "{passed:?}");
 }
 
+/// A renewal that was interrupted is not under way for ever: its record is resealed as well, and stays as it is.
+#[tokio::test]
+async fn a_grant_whose_renewal_was_interrupted_is_resealed_with_its_claim() {
+    let world = signed_in().await;
+    world.advance(HOUR);
+    world.workspace.inject(Endpoint::Token, Fault::HangUpBefore);
+    world.token(&alice()).await.unwrap_err();
+    let [(key, claimed)] = records(&world, "grant/person/").await.try_into().unwrap();
+    assert!(claimed.tag.is_some());
+    let former = world.keys.list()[0].key_id.clone();
+    world.keys.rotate().unwrap();
+    assert_eq!(reseal(&world).await, (2, 0, 1, 0), "it may be under way yet");
+    world.advance(Duration::from_secs(60));
+    assert_eq!(reseal(&world).await, (1, 2, 0, 0));
+
+    let resealed = world.database.storage().get(&key).await.unwrap().unwrap();
+    assert_eq!(resealed.tag, claimed.tag);
+    let member = |entry: &Entry, name: &str| -> serde_json::Value {
+        serde_json::from_slice::<serde_json::Value>(&entry.value).unwrap()[name].clone()
+    };
+    for name in ["claim", "lineage", "generation", "scopes"] {
+        assert_eq!(member(&resealed, name), member(&claimed, name), "{name}");
+    }
+    world.keys.remove(&former, SealedUnder::Nothing).unwrap();
+    let caller = alice();
+    let (_, renewed) = while_time_passes(&world, world.token(&caller)).await.unwrap();
+    assert_eq!((renewed.reference.generation, world.books().reuses()), (2, 0));
+}
+
+/// One record that was damaged in the store keeps no other under an old key, and stays as it is.
+#[tokio::test]
+async fn damaged_records_are_passed_over_when_everything_is_resealed() {
+    let world = World::new().await;
+    world.sign_in(&bob()).await;
+    let bobs = only_key(&world, "grant/person/").await;
+    world.sign_in(&alice()).await;
+    let [(_, entry)] = records(&world, &bobs).await.try_into().unwrap();
+    let mut moved: serde_json::Value = serde_json::from_slice(&entry.value).unwrap();
+    moved["identity"] = moved["access_token"].clone();
+    let damaged = [
+        ("app-connection/acme/broken", b"{".to_vec()),
+        ("fabric/acme/broken", b"[]".to_vec()),
+        (bobs.as_str(), moved.to_string().into_bytes()),
+    ];
+    for (key, value) in &damaged {
+        overwrite(&world, key, value).await;
+    }
+    world.keys.rotate().unwrap();
+    assert_eq!(reseal(&world).await, (3, 0, 0, 3));
+    assert_eq!(reseal(&world).await, (0, 3, 0, 3));
+    for (key, value) in &damaged {
+        assert_eq!(&world.database.storage().get(key).await.unwrap().unwrap().value, value, "{key}");
+    }
+    let fabrics = journaled(&world, Action::FabricUnreadable).await;
+    assert_eq!((fabrics.len(), fabrics[0].fabric.as_deref()), (2, Some("broken")));
+    assert_eq!(journaled(&world, Action::AppConnectionUnreadable).await.len(), 2);
+    assert_eq!(journaled(&world, Action::GrantUnreadable).await.len(), 2);
+}
+
 /// A key that is missing is not the end of a record.
 #[tokio::test]
-async fn a_master_key_that_is_not_there_makes_records_unavailable_and_leaves_them_as_they_are() {
+async fn a_master_key_that_is_not_there_is_for_the_operator_to_give_back_and_its_records_stay_as_they_are() {
     let world = signed_in().await;
     world.token_for(&workload(), Activity::ScheduledRun).await.unwrap();
     let before = records(&world, "grant/").await;
@@ -209,10 +272,11 @@ async fn a_master_key_that_is_not_there_makes_records_unavailable_and_leaves_the
     let missing = world.keys.list()[0].key_id.clone();
     for (caller, activity) in [(alice(), Activity::PipelineDevelopment), (workload(), Activity::ScheduledRun)] {
         let error = host.access_token(&caller, DEV, activity).await.unwrap_err();
-        assert!(matches!(&error, Error::Unavailable(retry) if retry.message.contains(&missing)), "{error:?}");
+        assert!(matches!(&error, Error::Misconfigured(message) if message.contains(&missing)), "{error:?}");
+        assert_eq!(error.actor(), Actor::Operator);
     }
     let error = host.reseal(&cluster_admin(), None).await.unwrap_err();
-    assert!(matches!(error, Error::Unavailable(_)), "{error:?}");
+    assert!(matches!(error, Error::Misconfigured(_)), "{error:?}");
     let unchanged = |entries: Vec<(String, Entry)>| -> Vec<_> {
         entries.into_iter().map(|(key, entry)| (key, entry.revision, entry.value)).collect()
     };

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use fabric_auth::contract::{Activity, Error, FabricSettings, IdentityKind};
+use fabric_auth::storage::Storage as _;
 use fabric_auth_tests::{
     DEV, HOUR, World, alice, eventually, fabric_settings, operator, team_admin, with_principal, workload,
     workload_for_admin,
@@ -115,6 +116,31 @@ async fn removed_credentials_leave_no_token_behind() {
             .is_err_and(|e| e.case() == "service-principal-missing")
     };
     eventually("no token is served", missing).await;
+}
+
+/// A token that arrives when its fabric is gone leaves nothing behind, be it the first one or a later one.
+#[tokio::test]
+async fn a_fabric_that_is_removed_while_its_token_is_fetched_stays_removed() {
+    for held in [false, true] {
+        let world = World::new().await;
+        if held {
+            world.token_for(&workload(), Activity::ScheduledRun).await.unwrap();
+            world.advance(HOUR);
+        }
+        let requests = world.client_credentials();
+        world.workspace.inject(Endpoint::Token, Fault::DelayAfter(Duration::from_millis(500)));
+        let caller = workload();
+        let fetching = world.token_for(&caller, Activity::ScheduledRun);
+        let removing = async {
+            eventually("the token is asked for", async || world.client_credentials() > requests).await;
+            world.host.remove_fabric(&team_admin(), DEV).await.unwrap();
+        };
+        let (answer, ()) = futures::future::join(fetching, removing).await;
+        assert_eq!(case_of(answer), "not-found", "held before: {held}");
+        let left = world.database.storage().list("grant/service-principal/", None, 10).await.unwrap();
+        assert!(left.entries.is_empty(), "held before: {held}");
+        world.end().await;
+    }
 }
 
 /// PB-043, PB-063.

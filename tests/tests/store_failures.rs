@@ -6,7 +6,9 @@ use std::time::Duration;
 use fabric_auth::FabricAuth;
 use fabric_auth::contract::Activity::PipelineDevelopment;
 use fabric_auth_tests::{DEV, FlakyStore, HOUR, World, alice, eventually, while_time_passes};
+use futures::future::Either;
 use secrecy::ExposeSecret as _;
+use simulated_workspace::{Endpoint, Fault};
 
 use crate::support::{case_of, signed_in};
 
@@ -51,6 +53,50 @@ async fn a_write_that_was_not_acknowledged_is_known_again() {
     let (world, store, host) = with_flaky_host().await;
     world.advance(HOUR);
     store.acknowledge_no_puts(3);
+    let (_, description) = host.access_token(&alice(), DEV, PipelineDevelopment).await.unwrap();
+    assert_eq!(description.reference.generation, 2);
+    assert_eq!((world.refreshes(), world.books().reuses()), (1, 0));
+}
+
+/// PB-083: a store that is away for a minute costs nobody their session.
+#[tokio::test]
+async fn new_tokens_are_held_while_the_store_is_away_for_a_minute() {
+    let (world, store, host) = with_flaky_host().await;
+    world.advance(HOUR);
+    world.workspace.inject(Endpoint::Token, Fault::DelayAfter(Duration::from_millis(200)));
+    let caller = alice();
+    let mut answer = std::pin::pin!(host.access_token(&caller, DEV, PipelineDevelopment));
+    let sent = eventually("the request was sent", async || world.refreshes() == 1);
+    assert!(matches!(futures::future::select(&mut answer, std::pin::pin!(sent)).await, Either::Right(_)));
+    store.set_away(true);
+    for _ in 0..60 {
+        let _ = tokio::time::timeout(Duration::from_millis(10), &mut answer).await;
+        world.advance(Duration::from_secs(1));
+    }
+    store.set_away(false);
+    let (_, description) = while_time_passes(&world, answer).await.unwrap();
+    assert_eq!(description.reference.generation, 2);
+    assert_eq!((world.refreshes(), world.books().reuses()), (1, 0));
+}
+
+/// A claim from which certainly nothing was sent does not count as a request whose outcome is unknown.
+#[tokio::test]
+async fn a_store_that_fails_between_claim_and_request_costs_nobody_their_session() {
+    let (world, store, host) = with_flaky_host().await;
+    world.advance(HOUR);
+    for _ in 0..3 {
+        let going_away = store.clone();
+        store.before_next_claim(move || going_away.set_away(true));
+        let caller = alice();
+        let mut answer = std::pin::pin!(host.access_token(&caller, DEV, PipelineDevelopment));
+        for _ in 0..3 {
+            let _ = tokio::time::timeout(Duration::from_millis(50), &mut answer).await;
+            world.advance(Duration::from_secs(1));
+        }
+        store.set_away(false);
+        assert_eq!(case_of(while_time_passes(&world, answer).await), "unavailable");
+        assert_eq!(world.refreshes(), 0);
+    }
     let (_, description) = host.access_token(&alice(), DEV, PipelineDevelopment).await.unwrap();
     assert_eq!(description.reference.generation, 2);
     assert_eq!((world.refreshes(), world.books().reuses()), (1, 0));
