@@ -189,6 +189,10 @@ async fn land(
         // On its way when the way broke: it arrives some time after the way is mended, since senders try ever more
         // seldom, or never.
         if world.rng.chance(0.7) {
+            // Its sender notices that the way is broken, or waits for as long as it has patience.
+            if world.rng.chance(0.5) {
+                world.timers.sleep(WRITE_BUDGET).await;
+            }
             return;
         }
         world.timers.sleep_until(until + world.rng.between(Duration::from_secs(1), LONGEST_RESEND)).await;

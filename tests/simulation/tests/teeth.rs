@@ -14,13 +14,14 @@ const SEEN: &[(&str, u64)] = &[
     ("write_budget", 57),
     ("holds", 2),
     ("takeover_after", 7),
+    ("second_look_after", 755),
     ("takes_over_only_when_needed", 257),
     ("most_unresolved", 1),
     ("distrusts_unknown_outcomes", 0),
     ("takes_back_unsent_claims", 205),
-    ("failures_yield", 26),
-    ("late_success_wins", 420),
-    ("late_success_yields_to_lineage", 2),
+    ("failures_yield", 172),
+    ("late_success_wins", 10),
+    ("late_success_yields_to_lineage", 36),
     ("renews_in_window_only", 11),
 ];
 
