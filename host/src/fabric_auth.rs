@@ -9,6 +9,7 @@ use std::sync::Arc;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::builder::Builder;
+use crate::clock::SharedClock;
 use crate::contract::administration::{
     AppConnectionDescription, AppConnectionSettings, EndedGrants, FabricDescription, FabricPage, GrantPage,
     GrantSelection, ResealProgress, RestoreProgress,
@@ -21,6 +22,7 @@ use crate::contract::maintenance::ExpiredPage;
 use crate::contract::{Activity, Caller, Error, FabricSettings, IdentityKind, TokenDescription, TokenReference};
 use crate::deployment::Deployment;
 use crate::runtime::{Hold, Instances};
+use crate::token_source::TokenSource;
 
 /// A running host. Clones are handles to the same one.
 #[derive(Clone)]
@@ -130,6 +132,16 @@ impl FabricAuth {
             prophecy_fabric_auth_databricks_oauth.call_access_token(owned, name, activity)
         );
         served.map(|(token, description)| (token.into(), description))
+    }
+
+    /// Fresh tokens for one operation, for as long as it runs. Asks for nothing yet.
+    pub fn token_source(&self, caller: &Caller, fabric: &str, activity: Activity) -> TokenSource {
+        TokenSource::new(self.clone(), caller.clone(), fabric.to_owned(), activity)
+    }
+
+    /// The clock that this host goes by.
+    pub(crate) fn clock(&self) -> &SharedClock {
+        &self.instances.parts.clock
     }
 
     /// `report-rejection`.

@@ -38,6 +38,7 @@
 //! | to find | look in |
 //! | --- | --- |
 //! | the calls an embedder makes | [`FabricAuth`] |
+//! | tokens for an operation that outlasts them | [`TokenSource`] |
 //! | what they take and give | [`contract`] (documented in `wit/`) |
 //! | the part behind an import | [`storage`], [`keys`], [`journal`], [`egress`], [`clock`] |
 //! | how instances live and die | `runtime` |
@@ -57,8 +58,10 @@ mod deployment;
 mod fabric_auth;
 mod imports;
 mod runtime;
+mod token_source;
 
 pub use builder::{BuildError, Builder};
 pub use deployment::Deployment;
 pub use fabric_auth::FabricAuth;
 pub use runtime::{Artifact, ArtifactError, CompileCache};
+pub use token_source::TokenSource;

@@ -56,6 +56,8 @@ mod saas;
 #[cfg(test)]
 mod sealing;
 #[cfg(test)]
+mod seeded_storm;
+#[cfg(test)]
 mod service_principal;
 #[cfg(test)]
 mod sign_in;
@@ -67,3 +69,5 @@ mod sign_out;
 mod store_failures;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod token_source;
