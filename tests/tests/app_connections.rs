@@ -177,7 +177,7 @@ async fn a_secret_is_kept_with_its_client_id_and_must_be_given_with_another() {
     assert_eq!(refused.field(), Some("client-secret"), "a secret that was given up is not kept");
 }
 
-/// PB-026, PB-087: a rotated secret is in force at once, also for sign-ins under way and grants that are there.
+/// PB-026, PB-027, PB-087: a rotated secret is in force at once, also for sign-ins under way and grants that are there.
 #[tokio::test]
 async fn a_new_client_secret_is_in_force_at_once() {
     let world = World::new().await;

@@ -143,7 +143,7 @@ async fn a_fabric_that_is_removed_while_its_token_is_fetched_stays_removed() {
     }
 }
 
-/// PB-043, PB-063.
+/// PB-043, PB-059, PB-063.
 #[tokio::test]
 async fn client_id_and_secret_go_together() {
     let world = World::new().await;
@@ -193,7 +193,7 @@ async fn the_apps_credentials_in_the_service_principals_place_give_a_clear_error
     assert!(error.message().contains("app connection"), "{error}");
 }
 
-/// PB-030, PB-031, PB-066, PB-112, PB-120, PB-121, PB-128.
+/// PB-030, PB-031, PB-066, PB-112, PB-120, PB-121, PB-122, PB-128.
 #[tokio::test]
 async fn one_identity_never_stands_in_for_the_other() {
     let world = World::new().await;
