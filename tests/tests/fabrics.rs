@@ -175,7 +175,7 @@ async fn newer_version(world: &World, key: &str) -> Vec<u8> {
     record.to_string().into_bytes()
 }
 
-/// PB-087, PB-149: a stored secret stays with its workspace and client.
+/// PB-149: a stored secret stays with its workspace and client.
 #[tokio::test]
 async fn a_secret_must_be_given_again_when_workspace_or_client_change() {
     let world = World::new().await;

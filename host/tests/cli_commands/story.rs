@@ -6,7 +6,7 @@ use simulated_workspace::Needle;
 
 use super::support::{ALICE, Deployment, TEAM, binary, finish};
 
-/// PB-046, PB-047.
+/// PB-046, PB-047, PB-076: no secret is printed that is not asked for.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_person_signs_in_gets_a_token_and_signs_out() {
     let deployment = Deployment::with_fabric().await;
