@@ -60,8 +60,9 @@ pub fn parse(query: &str) -> Result<Callback> {
     Ok(Callback { state: SignInState::from(state), issuer: given(&mut parameters.issuer), answer })
 }
 
-/// What a refused authorization request means.
-pub fn refusal(code: &str, description: &str) -> Error {
+/// What a refused authorization request means. Databricks does not say which scopes it refuses, so those that were asked
+/// for are named.
+pub fn refusal(code: &str, description: &str, asked_for: &[String]) -> Error {
     let code = text::clean(code, 64);
     let description = text::clean(description, 512);
     if code == "access_denied" && description.to_ascii_lowercase().contains("policy") {
@@ -76,9 +77,10 @@ pub fn refusal(code: &str, description: &str) -> Error {
     match code.as_str() {
         "access_denied" => Error::ConsentDenied("The sign-in was cancelled, or access was not agreed to.".to_owned()),
         "invalid_scope" => Error::ScopeNotGranted(crate::contract::ScopeNotGranted {
-            scopes: Vec::new(),
+            scopes: asked_for.to_vec(),
             message: format!(
-                "Databricks does not grant the scopes asked for: {description}. A Databricks account admin can assign them to the app connection."
+                "Databricks does not grant the scopes asked for ({}): {description}. A Databricks account admin can assign them to the app connection.",
+                text::clean(&asked_for.join(" "), 256)
             ),
         }),
         "temporarily_unavailable" | "server_error" => Error::unavailable(
@@ -176,13 +178,14 @@ mod tests {
     /// PB-041.
     #[test]
     fn a_policy_refusal_is_told_from_a_cancelled_sign_in() {
+        let refused = |code, description| refusal(code, description, &["all-apis".to_owned()]);
         assert!(matches!(
-            refusal("access_denied", "Policy evaluation failed for this request"),
+            refused("access_denied", "Policy evaluation failed for this request"),
             Error::PolicyDenied(_)
         ));
-        assert!(matches!(refusal("access_denied", "The user said no"), Error::ConsentDenied(_)));
-        assert!(matches!(refusal("invalid_scope", ""), Error::ScopeNotGranted(_)));
-        assert!(matches!(refusal("temporarily_unavailable", ""), Error::Unavailable(_)));
-        assert!(matches!(refusal("unauthorized_client", ""), Error::AppRejected(_)));
+        assert!(matches!(refused("access_denied", "The user said no"), Error::ConsentDenied(_)));
+        assert!(matches!(refused("invalid_scope", ""), Error::ScopeNotGranted(scope) if scope.scopes == ["all-apis"]));
+        assert!(matches!(refused("temporarily_unavailable", ""), Error::Unavailable(_)));
+        assert!(matches!(refused("unauthorized_client", ""), Error::AppRejected(_)));
     }
 }

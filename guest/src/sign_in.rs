@@ -82,7 +82,9 @@ impl<P: Ports> Core<P> {
         let verifier = self.code_verifier_of(caller, pending).await?;
         check_issuer(&pending.record, callback.issuer.as_deref())?;
         match callback.answer {
-            Answer::Refused { code, description } => Err(callback::refusal(&code, &description)),
+            Answer::Refused { code, description } => {
+                Err(callback::refusal(&code, &description, &pending.record.scopes))
+            }
             Answer::Code(code) => self.exchange_code(deployment, caller, pending, code, verifier).await,
         }
     }

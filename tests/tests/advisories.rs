@@ -26,7 +26,7 @@ async fn the_warning_about_the_service_principal_follows_the_fabric() {
     assert_eq!(kinds(&world).await, []);
 }
 
-/// PB-012, PB-013, PB-071, PB-113.
+/// PB-012, PB-013, PB-071.
 #[tokio::test]
 async fn missing_registration_is_told_and_blocks_no_administration() {
     let world = World::bare(Setup::default()).await;

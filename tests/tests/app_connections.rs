@@ -177,7 +177,7 @@ async fn a_secret_is_kept_with_its_client_id_and_must_be_given_with_another() {
     assert_eq!(refused.field(), Some("client-secret"), "a secret that was given up is not kept");
 }
 
-/// PB-026, PB-087: a rotated secret is in force at once, also for sign-ins under way and grants that are there.
+/// PB-026, PB-027: a rotated secret is in force at once, also for sign-ins under way and grants that are there.
 #[tokio::test]
 async fn a_new_client_secret_is_in_force_at_once() {
     let world = World::new().await;
@@ -228,7 +228,7 @@ async fn a_fabric_uses_the_app_connection_that_it_names() {
     assert_eq!(case_of(world.host.begin_sign_in(&alice(), DEV, None).await), "app-connection-missing");
 }
 
-/// PB-143.
+/// PB-143, PB-160.
 #[tokio::test]
 async fn the_recorded_life_of_a_refresh_token_is_what_is_estimated() {
     for (recorded, expected) in [(None, Duration::from_secs(7 * 24 * 3_600)), (Some(24 * HOUR), 24 * HOUR)] {

@@ -109,6 +109,7 @@ async fn a_name_of_a_fabric_that_cannot_be_one_is_refused_by_every_function() {
     assert_eq!(written(revisions(&world).await), written(before));
 }
 
+/// PB-140.
 #[tokio::test]
 async fn settings_of_an_app_connection_are_refused_by_their_field() {
     let world = World::new().await;

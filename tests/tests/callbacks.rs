@@ -148,7 +148,7 @@ async fn a_query_that_is_malformed_or_repeats_a_parameter_is_refused_and_the_sig
     world.host.complete_sign_in(&alice(), &good.into(), &binding).await.unwrap();
 }
 
-/// PB-018, PB-041, PB-060, PB-167.
+/// PB-018, PB-020, PB-041, PB-060, PB-167.
 #[tokio::test]
 async fn credentials_that_databricks_does_not_accept_are_told_as_the_apps() {
     let world = World::new().await;
@@ -161,7 +161,7 @@ async fn credentials_that_databricks_does_not_accept_are_told_as_the_apps() {
     settings.client_id = "unknown".into();
     world.host.set_app_connection(&cluster_admin(), settings, Some(&"dosewrong".into())).await.unwrap();
     let (url, _) = world.begin(&alice()).await;
-    assert!(world.workspace.sign_in_as(&url, "alice@example.com").await.is_err(), "PB-018, PB-020");
+    assert!(world.workspace.sign_in_as(&url, "alice@example.com").await.is_err());
 }
 
 /// PB-041: a code that Databricks no longer takes means beginning again.

@@ -100,8 +100,12 @@ async fn a_host_that_is_no_workspace_or_does_not_answer_fails_at_discovery() {
     let first = outcome(&world, &team_admin(), dev(), IdentityKind::ServicePrincipal).await;
     assert_eq!(first, (0, Some((TestStep::Discovery, "wrong-workspace"))));
     world.workspace.stop().await;
-    let first = outcome(&world, &team_admin(), dev(), IdentityKind::ServicePrincipal).await;
-    assert_eq!(first, (0, Some((TestStep::Discovery, "unreachable"))));
+    let steps = test_steps(&world, &team_admin(), dev(), None, IdentityKind::ServicePrincipal).await;
+    let [(TestStep::Discovery, Some(problem))] = steps.as_slice() else { panic!("{steps:?}") };
+    assert_eq!(problem.case(), "unreachable");
+    for words in ["from this deployment", "your own browser may still reach it"] {
+        assert!(problem.message().contains(words), "{problem}");
+    }
 }
 
 /// PB-041, PB-060.

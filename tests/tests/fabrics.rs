@@ -10,7 +10,7 @@ use fabric_auth_tests::{
 
 use crate::support::{case_of, overwrite};
 
-/// PB-001, PB-034, PB-037, PB-039, PB-042, PB-043, PB-062, PB-116, PB-144.
+/// PB-001, PB-037, PB-039, PB-042, PB-058, PB-059, PB-062, PB-116, PB-144.
 #[tokio::test]
 async fn what_was_put_is_described_without_its_secret() {
     let world = World::new().await;
@@ -59,7 +59,7 @@ async fn a_workspace_url_is_normalised_and_a_jdbc_url_is_understood() {
     }
 }
 
-/// PB-037, PB-038.
+/// PB-036, PB-037, PB-038: nor that of another provider.
 #[tokio::test]
 async fn what_is_not_the_url_of_a_workspace_is_refused_by_its_field() {
     let world = World::new().await;
@@ -78,6 +78,9 @@ async fn what_is_not_the_url_of_a_workspace_is_refused_by_its_field() {
         "https://dbc-a1b2.cloud.databricks.com\\@evil.example",
         "jdbc:databricks://dbc-a1b2.cloud.databricks.com:443;PWD=dapi0;httpPath=/sql/1.0/warehouses/a1",
         "jdbc:spark://dbc-a1b2.cloud.databricks.com:443",
+        "jdbc:snowflake://acme.snowflakecomputing.com",
+        "https://acme.snowflakecomputing.com",
+        "https://bigquery.googleapis.com",
     ] {
         let put = world.host.put_fabric(&team_admin(), fabric_settings("x", entered), None, None).await;
         let refused = put.unwrap_err();
@@ -172,7 +175,7 @@ async fn newer_version(world: &World, key: &str) -> Vec<u8> {
     record.to_string().into_bytes()
 }
 
-/// PB-087, PB-149: a stored secret stays with its workspace and client.
+/// PB-149: a stored secret stays with its workspace and client.
 #[tokio::test]
 async fn a_secret_must_be_given_again_when_workspace_or_client_change() {
     let world = World::new().await;

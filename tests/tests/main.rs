@@ -20,6 +20,8 @@ mod concurrent_sign_in;
 #[cfg(test)]
 mod connection_test;
 #[cfg(test)]
+mod data_access;
+#[cfg(test)]
 mod discovery;
 #[cfg(test)]
 mod example;
@@ -29,6 +31,8 @@ mod fabrics;
 mod grants;
 #[cfg(test)]
 mod hosts;
+#[cfg(test)]
+mod identities;
 #[cfg(test)]
 mod instances;
 #[cfg(test)]
@@ -41,6 +45,8 @@ mod permissions;
 mod postgresql;
 #[cfg(test)]
 mod prophecy_version;
+#[cfg(test)]
+mod registration;
 #[cfg(test)]
 mod rejection;
 #[cfg(test)]

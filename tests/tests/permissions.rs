@@ -22,7 +22,7 @@ async fn everybody_signed_in() -> World {
     world
 }
 
-/// PB-003, PB-030, PB-031, PB-052, PB-065, PB-072, PB-073, PB-112, PB-115, PB-120, PB-121, PB-123.
+/// PB-003, PB-030, PB-031, PB-052, PB-065, PB-066, PB-072, PB-073, PB-112, PB-115, PB-120, PB-121, PB-123.
 #[tokio::test]
 async fn the_activity_and_the_caller_decide_whose_token_it_is() {
     let world = everybody_signed_in().await;

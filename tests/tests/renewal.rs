@@ -193,7 +193,7 @@ async fn a_token_that_still_lives_is_served_though_its_session_has_ended() {
     assert_eq!(reason_of(world.token(&alice()).await), SignInReason::SessionEnded);
 }
 
-/// PB-049, PB-051: the session ends when Databricks says, and not before.
+/// PB-049, PB-051, PB-117: the session ends when Databricks says, and not before.
 #[tokio::test]
 async fn the_person_is_asked_again_when_the_session_at_databricks_is_over() {
     let lifetimes = Lifetimes { refresh_token: 2 * HOUR, ..Lifetimes::default() };

@@ -224,6 +224,7 @@ async fn a_redirect_at_the_token_endpoint_is_not_followed() {
 }
 
 /// A reply that comes after the person has signed out does not sign them in again.
+/// PB-151.
 #[tokio::test]
 async fn tokens_that_arrive_after_a_sign_out_are_dropped() {
     let world = signed_in().await;
@@ -237,6 +238,7 @@ async fn tokens_that_arrive_after_a_sign_out_are_dropped() {
 }
 
 /// A reply that comes after a new sign-in does not replace what the new one brought.
+/// PB-151.
 #[tokio::test]
 async fn tokens_that_arrive_after_a_new_sign_in_are_dropped() {
     let world = signed_in().await;
@@ -251,7 +253,6 @@ async fn tokens_that_arrive_after_a_new_sign_in_are_dropped() {
     assert_eq!(world.token(&alice()).await.unwrap().1.reference, after.reference);
 }
 
-/// PB-151.
 async fn dropped(world: &World) -> bool {
     let events = world.database.journal().tail(1_000).await.unwrap();
     events.iter().any(|recorded| recorded.event.action == Action::LateReplyDropped)

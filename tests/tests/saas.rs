@@ -1,6 +1,9 @@
 //! Prophecy as a service: the app connection is there from the start.
 
+use std::time::Duration;
+
 use fabric_auth::Deployment;
+use fabric_auth::contract::administration::AppConnectionSettings;
 use fabric_auth::contract::deployment::Mode;
 use fabric_auth_tests::{BASE_URL, REDIRECT_URL, Setup, World, alice, app_settings, cluster_admin};
 use simulated_workspace::{App, ClientAuthentication};
@@ -48,6 +51,23 @@ async fn the_built_in_app_connection_is_described_and_cannot_be_changed() {
     world.sign_in(&alice()).await;
 }
 
+/// PB-050, PB-117: Databricks' default is what is reckoned with, and nothing here sets another.
+#[tokio::test]
+async fn the_session_of_the_built_in_app_connection_lasts_for_the_default_time() {
+    let week = Duration::from_secs(7 * 24 * 3_600);
+    let world = World::bare(setup(Mode::Saas, App::confidential(REDIRECT_URL))).await;
+    world.put_dev_fabric().await;
+    let built_in = world.host.describe_app_connections(&cluster_admin()).await.unwrap().remove(0).settings;
+    assert_eq!(built_in.refresh_token_lifetime, None);
+    let shorter = AppConnectionSettings { refresh_token_lifetime: Some(3_600_000_000_000), ..built_in };
+    let refused = world.host.set_app_connection(&cluster_admin(), shorter, None).await.unwrap_err();
+    assert_eq!(refused.field(), Some("settings.name"));
+    world.sign_in(&alice()).await;
+    let state = world.host.sign_in_status(&alice(), fabric_auth_tests::DEV).await.unwrap();
+    let lasts = Duration::from_nanos(state.session_expires_in.unwrap());
+    assert!(lasts <= week && lasts > week - Duration::from_secs(60), "{lasts:?}");
+}
+
 /// Of all that are described one is the default.
 #[tokio::test]
 async fn one_app_connection_is_the_default_also_beside_the_built_in_one() {
@@ -58,7 +78,7 @@ async fn one_app_connection_is_the_default_also_beside_the_built_in_one() {
     assert_eq!(all.iter().filter(|app| app.settings.default).count(), 1, "{all:?}");
 }
 
-/// PB-010, PB-011.
+/// PB-010, PB-011, PB-025.
 #[tokio::test]
 async fn elsewhere_there_is_no_app_connection_before_it_is_registered() {
     for mode in [Mode::DedicatedSaas, Mode::SelfHosted] {

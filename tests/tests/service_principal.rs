@@ -79,7 +79,7 @@ async fn many_callers_at_once_cause_one_request() {
     assert_eq!(world.client_credentials(), 1);
 }
 
-/// PB-087: new credentials are in force at once, and no token of the former ones is served.
+/// New credentials are in force at once, and no token of the former ones is served.
 #[tokio::test]
 async fn a_changed_secret_or_principal_takes_effect_at_once() {
     let world = World::new().await;
@@ -102,7 +102,6 @@ async fn a_changed_secret_or_principal_takes_effect_at_once() {
     eventually("the wrong secret is refused", refused).await;
 }
 
-/// PB-087.
 #[tokio::test]
 async fn removed_credentials_leave_no_token_behind() {
     let world = World::new().await;
@@ -143,7 +142,7 @@ async fn a_fabric_that_is_removed_while_its_token_is_fetched_stays_removed() {
     }
 }
 
-/// PB-043, PB-063.
+/// PB-043, PB-059, PB-063.
 #[tokio::test]
 async fn client_id_and_secret_go_together() {
     let world = World::new().await;
@@ -156,7 +155,7 @@ async fn client_id_and_secret_go_together() {
     world.host.put_fabric(&team_admin(), without, None, None).await.unwrap();
 }
 
-/// PB-055, PB-166.
+/// PB-166.
 #[tokio::test]
 async fn a_secret_that_databricks_does_not_accept_is_told_with_the_fabrics_name() {
     let world = World::new().await;
@@ -193,7 +192,7 @@ async fn the_apps_credentials_in_the_service_principals_place_give_a_clear_error
     assert!(error.message().contains("app connection"), "{error}");
 }
 
-/// PB-030, PB-031, PB-066, PB-112, PB-120, PB-121, PB-128.
+/// PB-030, PB-031, PB-066, PB-112, PB-120, PB-121, PB-122, PB-128.
 #[tokio::test]
 async fn one_identity_never_stands_in_for_the_other() {
     let world = World::new().await;

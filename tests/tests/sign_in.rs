@@ -13,7 +13,7 @@ fn parameters(url: &str) -> BTreeMap<String, String> {
     form_urlencoded::parse(query.as_bytes()).into_owned().collect()
 }
 
-/// PB-076, PB-077, PB-078, PB-079, PB-100, PB-141, PB-161.
+/// PB-076, PB-077, PB-078, PB-079, PB-100, PB-110, PB-141, PB-161: nothing is said of how Databricks finds out who signs in.
 #[tokio::test]
 async fn a_sign_in_begins_with_a_request_of_exactly_these_parameters() {
     let world = World::new().await;
@@ -47,7 +47,7 @@ async fn offline_access_is_asked_for_whatever_the_app_connection_says() {
     assert_eq!(parameters(&url)["scope"], "offline_access sql");
 }
 
-/// PB-101.
+/// PB-079, PB-101.
 #[tokio::test]
 async fn only_the_deployments_redirect_urls_are_used_byte_for_byte() {
     let world = World::new().await;

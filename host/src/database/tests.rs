@@ -23,6 +23,7 @@ async fn execute(path: &Path, statement: &'static str) {
     sqlx::Connection::close(connection).await.unwrap();
 }
 
+/// PB-114.
 #[tokio::test]
 async fn a_new_database_can_be_read_by_its_owner_alone() {
     let folder = tempfile::tempdir().unwrap();

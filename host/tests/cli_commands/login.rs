@@ -33,6 +33,7 @@ async fn the_browser_is_led_away_from_the_code_to_a_page_that_loads_nothing() {
     login.end().ends_with(0);
 }
 
+/// PB-103.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_browser_is_opened_and_the_url_is_printed_nowhere() {
     let deployment = Deployment::with_fabric().await;
@@ -58,6 +59,7 @@ async fn a_browser_is_opened_and_the_url_is_printed_nowhere() {
     assert!(!run.stderr.contains("state="), "{run:?}");
 }
 
+/// PB-104.
 #[tokio::test(flavor = "multi_thread")]
 async fn where_no_browser_opens_the_url_is_printed() {
     let deployment = Deployment::with_fabric().await;
@@ -128,6 +130,7 @@ async fn a_client_secret_that_does_not_open_is_told_before_the_browser_opens() {
     assert_eq!(run.stdout, "", "there is no URL to open");
 }
 
+/// PB-109.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cancelled_sign_in_fails_and_is_told_in_the_browser_too() {
     let deployment = Deployment::with_fabric().await;

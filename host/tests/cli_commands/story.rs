@@ -6,6 +6,7 @@ use simulated_workspace::Needle;
 
 use super::support::{ALICE, Deployment, TEAM, binary, finish};
 
+/// PB-046, PB-047, PB-076: no secret is printed that is not asked for.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_person_signs_in_gets_a_token_and_signs_out() {
     let deployment = Deployment::with_fabric().await;
@@ -68,6 +69,7 @@ async fn a_sign_in_belongs_to_the_user_who_made_it() {
     assert_eq!(app.error()["case"], "forbidden");
 }
 
+/// PB-054, PB-061.
 #[tokio::test(flavor = "multi_thread")]
 async fn unattended_work_gets_the_token_of_the_service_principal() {
     let deployment = Deployment::new().await;
@@ -128,6 +130,7 @@ async fn what_is_not_named_of_an_app_connection_stays_as_it_is() {
     assert!(!deployment.run(&["app", "show"]).stdout.contains("the-next-secret"));
 }
 
+/// PB-042, PB-062.
 #[tokio::test(flavor = "multi_thread")]
 async fn fabrics_are_added_listed_shown_and_removed() {
     let deployment = Deployment::with_fabric().await;
@@ -212,6 +215,7 @@ async fn a_new_secret_alone_can_be_given_to_a_fabric() {
     deployment.run_secretly(&arguments, "").ends_with(0);
 }
 
+/// PB-069, PB-133: only what is asked about can hold a pipeline up.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_will_stand_in_the_way_is_found_beforehand() {
     let deployment = Deployment::new().await;
@@ -228,7 +232,9 @@ async fn what_will_stand_in_the_way_is_found_beforehand() {
     let mended = ["--replace", "--app", "default", "--sp-client-id", &id, "--sp-client-secret-file", file];
     let run = deployment.add_fabric("dev", &mended).ends_with(0);
     assert_eq!(run.stderr, "");
+    deployment.add_fabric("unused", &[]).ends_with(0);
     assert!(deployment.run(&["check", "dev"]).ends_with(0).stdout.contains("Nothing stands in the way"));
+    deployment.run(&["check"]).ends_with(4);
 }
 
 #[test]

@@ -84,6 +84,7 @@ async fn a_new_ring_wraps_and_unwraps_under_its_one_primary() {
     assert_eq!(again.list()[0].age, Duration::ZERO);
 }
 
+/// PB-114.
 #[test]
 fn a_ring_is_a_jwk_set_that_only_its_owner_can_read() {
     let fixture = Fixture::new();
