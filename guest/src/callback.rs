@@ -2,9 +2,11 @@
 //! have made.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use zeroize::Zeroize as _;
 
+use crate::app_connections::may_not_be_known_yet;
 use crate::contract::{Error, PeerError};
 use crate::error::Result;
 use crate::secret::{AuthorizationCode, SignInState};
@@ -60,8 +62,9 @@ pub fn parse(query: &str) -> Result<Callback> {
     Ok(Callback { state: SignInState::from(state), issuer: given(&mut parameters.issuer), answer })
 }
 
-/// What a refused authorization request means.
-pub fn refusal(code: &str, description: &str) -> Error {
+/// What a refused authorization request means. `set_for`: since when the app connection's client id and secret are the
+/// present ones, where that is known.
+pub fn refusal(code: &str, description: &str, set_for: Option<Duration>) -> Error {
     let code = text::clean(code, 64);
     let description = text::clean(description, 512);
     if code == "access_denied" && description.to_ascii_lowercase().contains("policy") {
@@ -88,7 +91,8 @@ pub fn refusal(code: &str, description: &str) -> Error {
         _ => Error::AppRejected(PeerError {
             status: 0,
             message: format!(
-                "Databricks refused the sign-in ({code}): {description}. A Prophecy cluster admin should check the app connection with a Databricks account admin."
+                "Databricks refused the sign-in ({code}): {description}. {} A Prophecy cluster admin can check the app connection with a Databricks account admin.",
+                may_not_be_known_yet(set_for)
             ),
             code,
         }),
@@ -177,12 +181,12 @@ mod tests {
     #[test]
     fn a_policy_refusal_is_told_from_a_cancelled_sign_in() {
         assert!(matches!(
-            refusal("access_denied", "Policy evaluation failed for this request"),
+            refusal("access_denied", "Policy evaluation failed for this request", None),
             Error::PolicyDenied(_)
         ));
-        assert!(matches!(refusal("access_denied", "The user said no"), Error::ConsentDenied(_)));
-        assert!(matches!(refusal("invalid_scope", ""), Error::ScopeNotGranted(_)));
-        assert!(matches!(refusal("temporarily_unavailable", ""), Error::Unavailable(_)));
-        assert!(matches!(refusal("unauthorized_client", ""), Error::AppRejected(_)));
+        assert!(matches!(refusal("access_denied", "The user said no", None), Error::ConsentDenied(_)));
+        assert!(matches!(refusal("invalid_scope", "", None), Error::ScopeNotGranted(_)));
+        assert!(matches!(refusal("temporarily_unavailable", "", None), Error::Unavailable(_)));
+        assert!(matches!(refusal("unauthorized_client", "", None), Error::AppRejected(_)));
     }
 }

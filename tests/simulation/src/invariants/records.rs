@@ -1,6 +1,7 @@
 //! Records as they land: generations grow, lineages never come back, sign-outs are not undone, nothing stands in clear,
 //! and nobody is asked to sign in without a cause.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::bounds;
@@ -191,7 +192,9 @@ impl Monitor {
             let unresolved = |renewal| interrupted.contains(&renewal) || self.unresolved_requests(renewal);
             frozen || claim.renewal.is_some_and(unresolved)
         });
-        u32::try_from(causes.count()).unwrap_or(u32::MAX)
+        // A renewal that claims a second time has been interrupted once at most.
+        let renewals: BTreeSet<Option<u64>> = causes.map(|claim| claim.renewal).collect();
+        u32::try_from(renewals.len()).unwrap_or(u32::MAX)
     }
 
     /// Tokens that may not be served any more.
