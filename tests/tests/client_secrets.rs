@@ -6,6 +6,7 @@ use std::time::Duration;
 use fabric_auth::contract::administration::{AppConnectionDescription, AppConnectionSettings};
 use fabric_auth::contract::databricks_oauth::AdvisoryKind;
 use fabric_auth::journal::{Action, Outcome};
+use fabric_auth::keys::SealedUnder;
 use fabric_auth_tests::{DEV, HOUR, World, alice, app_settings, cluster_admin};
 use serde_json::Value;
 use simulated_workspace::{Endpoint, Fault, Secret};
@@ -184,7 +185,7 @@ async fn another_client_or_a_public_one_drops_the_previous_secret() {
 async fn the_previous_secret_survives_a_change_of_master_keys() {
     let world = signed_in().await;
     enter(&world, NEW).await;
-    let former = world.keys.primary_key_id();
+    let former = world.keys.list()[0].key_id.clone();
     world.keys.rotate().unwrap();
     let mut next = None;
     loop {
@@ -195,7 +196,7 @@ async fn the_previous_secret_survives_a_change_of_master_keys() {
             break;
         }
     }
-    world.keys.remove(&former).unwrap();
+    world.keys.remove(&former, SealedUnder::Nothing).unwrap();
     assert_eq!(generation_an_hour_later(&world).await, 2);
     assert_eq!(world.refreshes(), 2);
 }

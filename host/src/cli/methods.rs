@@ -6,19 +6,15 @@
 use std::fmt;
 use std::process::ExitCode;
 
-use clap::Args;
 use fabric_auth::contract::databricks_oauth::{
     AuthenticationMethod, AuthenticationOffer, Registration, SessionControl,
 };
 use serde::Serialize;
 
-use super::context::Context;
+use super::context::{Context, Session};
 use super::failure::{Failure, Problem};
 use super::span::Span;
 use super::words::Word as _;
-
-#[derive(Args)]
-pub(super) struct Methods {}
 
 #[derive(Serialize)]
 struct View<'a> {
@@ -38,13 +34,11 @@ struct MethodView<'a> {
     problem: Option<Problem<'a>>,
 }
 
-impl Methods {
-    pub(super) async fn run(self, context: &Context) -> Result<ExitCode, Failure> {
-        let offer =
-            context.with_host(async |session| Ok(session.host.authentication_methods(&session.caller).await?)).await?;
-        context.output.show(&View::of(&offer))?;
-        Ok(ExitCode::SUCCESS)
-    }
+pub(super) async fn run(context: &Context) -> Result<ExitCode, Failure> {
+    let ask = async |session: &Session| Ok(session.host.authentication_methods(&session.caller).await?);
+    let offer = context.with_host(ask).await?;
+    context.output.show(&View::of(&offer))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 impl<'a> View<'a> {

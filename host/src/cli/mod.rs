@@ -73,7 +73,7 @@ enum Command {
     #[command(subcommand)]
     App(app::App),
     /// How fabrics may authenticate in this deployment, and who mends what is missing
-    Methods(methods::Methods),
+    Methods,
     /// Fabrics with Databricks as provider
     #[command(subcommand)]
     Fabric(fabric::Fabric),
@@ -127,7 +127,7 @@ impl Command {
             Self::Init(init) => init.run(context).await,
             Self::Demo => Ok(demo::run(context.output.is_json()).await),
             Self::App(app) => app.run(context).await,
-            Self::Methods(methods) => methods.run(context).await,
+            Self::Methods => methods::run(context).await,
             Self::Fabric(fabric) => fabric.run(context).await,
             Self::Login(login) => login.run(context).await,
             Self::Logout(logout) => logout.run(context).await,

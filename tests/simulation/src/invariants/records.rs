@@ -17,6 +17,9 @@ use crate::clock::Instant;
 use crate::ports::SimulatedPorts;
 use crate::world::World;
 
+/// A claim may be taken over after 55 seconds without a sign of life, of which its owner may spend some at work.
+const LONG_STANDSTILL: Duration = Duration::from_secs(20);
+
 /// A grant's record as it stands.
 #[derive(Clone)]
 pub(crate) struct Grant {
@@ -43,9 +46,24 @@ pub(crate) struct Claimed {
     host: usize,
     lineage: String,
     generation: u64,
+    /// How long its host had stood still in all when it landed.
+    frozen_before: Duration,
 }
 
 impl Monitor {
+    /// Notes whether the host of a renewal stood still under one of its claims for so long that another may have taken
+    /// it over. Such a renewal finds that out, and sends nothing.
+    pub(super) fn note_standstill(&self, world: &World, renewal: u64) {
+        let claims = self.claims.borrow();
+        let stood_still = claims.values().filter(|claim| claim.renewal == Some(renewal)).any(|claim| {
+            let frozen = world.hosts[claim.host].frozen_for(world.now());
+            frozen.saturating_sub(claim.frozen_before) >= LONG_STANDSTILL
+        });
+        if stood_still {
+            self.overtaken.borrow_mut().insert(renewal);
+        }
+    }
+
     /// A write has just happened.
     pub(crate) fn landed(&self, world: &World, ports: &SimulatedPorts, key: &str, value: Option<&[u8]>) {
         let Some(value) = value else { return };
@@ -100,6 +118,7 @@ impl Monitor {
                 host: ports.host,
                 lineage: record.lineage.clone(),
                 generation: record.generation,
+                frozen_before: world.hosts[ports.host].frozen_for(world.now()),
             };
             self.claims.borrow_mut().entry(claim.id.clone()).or_insert(claimed);
         }
@@ -187,9 +206,12 @@ impl Monitor {
         let of_this =
             claims.values().filter(|claim| claim.lineage == grant.lineage && claim.generation == grant.generation);
         let interrupted = self.interrupted.borrow();
+        let overtaken = self.overtaken.borrow();
         let causes = of_this.filter(|claim| {
             let frozen = world.hosts[claim.host].frozen_until.get() + Duration::from_secs(20) > world.now();
-            let unresolved = |renewal| interrupted.contains(&renewal) || self.unresolved_requests(renewal);
+            let unresolved = |renewal| {
+                interrupted.contains(&renewal) || overtaken.contains(&renewal) || self.unresolved_requests(renewal)
+            };
             frozen || claim.renewal.is_some_and(unresolved)
         });
         // A renewal that claims a second time has been interrupted once at most.

@@ -211,6 +211,7 @@ impl Monitor {
 
     /// A renewal is over: what it brought is stored, or there is a reason.
     pub(crate) fn renewal_ended(&self, world: &World, renewal: u64, interrupted: bool) {
+        self.note_standstill(world, renewal);
         // To everybody else a claim that nobody can say has been written is like one whose owner died.
         let trouble = self.store_trouble.borrow().get(&renewal).copied();
         let left_alone = trouble.is_some_and(|since| world.now() + bounds::PUT >= since + bounds::WRITE_BUDGET);
