@@ -189,4 +189,13 @@ mod tests {
         assert!(matches!(refusal("temporarily_unavailable", "", None), Error::Unavailable(_)));
         assert!(matches!(refusal("unauthorized_client", "", None), Error::AppRejected(_)));
     }
+
+    /// PB-167.
+    #[test]
+    fn a_client_that_is_refused_soon_after_it_was_entered_is_a_reason_to_wait() {
+        let lately = refusal("unauthorized_client", "", Some(Duration::from_secs(5 * 60)));
+        assert!(matches!(&lately, Error::AppRejected(peer) if peer.message.contains("wait 25 minutes")), "{lately:?}");
+        let long_ago = refusal("unauthorized_client", "", Some(Duration::from_secs(31 * 60)));
+        assert!(matches!(&long_ago, Error::AppRejected(peer) if peer.message.contains("within the last 30 minutes")));
+    }
 }
