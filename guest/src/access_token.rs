@@ -4,6 +4,9 @@
 mod tests;
 mod waiting;
 
+#[cfg(test)]
+pub(crate) use waiting::PATIENCE;
+
 use std::cell::Cell;
 use std::time::Duration;
 

@@ -1,7 +1,9 @@
 //! The app connection that people sign in through: which one a fabric uses, and its client secret.
 
+mod client_secret;
 mod stored;
 
+pub(crate) use client_secret::{ClientSecrets, Credentials};
 pub(crate) use stored::AppConnections;
 
 use std::time::Duration;
@@ -12,9 +14,8 @@ use crate::contract::deployment::{Description, Mode};
 use crate::core::Core;
 use crate::error::{Failure, Result};
 use crate::ports::Ports;
-use crate::record::{AppConnectionRecord, Record as _, Stored};
+use crate::record::{AppConnectionRecord, Stored};
 use crate::sealing::Binding;
-use crate::secret::ClientSecret;
 use crate::storage_key;
 
 /// The name of SaaS's own app connection.
@@ -27,7 +28,10 @@ const DEFAULT_SCOPES: [&str; 4] = ["all-apis", "email", "openid", "profile"];
 pub const OFFLINE_ACCESS: &str = "offline_access";
 
 /// Databricks' default life of an unused refresh token, for estimates where an admin recorded no other.
-const DEFAULT_SESSION: Duration = Duration::from_secs(7 * 24 * 3_600);
+pub const DEFAULT_SESSION: Duration = Duration::from_secs(7 * 24 * 3_600);
+
+/// Within this time Databricks knows an app connection that was registered or changed.
+const KNOWN_AFTER: Duration = Duration::from_secs(30 * 60);
 
 /// How long a reply proves that refresh tokens of its client are reusable.
 const PROOF: Duration = Duration::from_secs(24 * 3_600);
@@ -42,6 +46,8 @@ pub struct AppConnection {
     session: Option<u64>,
     refresh_token_policy: RefreshTokenPolicy,
     secret: SecretAt,
+    /// How long its client id and secret have been the present ones; none for SaaS's own, of which that is not known.
+    pub set_for: Option<Duration>,
 }
 
 /// Where the client secret is.
@@ -51,7 +57,7 @@ enum SecretAt {
     /// With the deployment (SaaS).
     Deployment,
     /// Sealed in the stored record.
-    Sealed { key: String, lineage: String, sealed: String },
+    Stored(Box<Stored<AppConnectionRecord>>),
 }
 
 impl AppConnection {
@@ -74,6 +80,19 @@ impl AppConnection {
             RefreshTokenPolicy::Unknown if proved => PROOF,
             RefreshTokenPolicy::Unknown | RefreshTokenPolicy::SingleUse => Duration::ZERO,
         }
+    }
+
+    /// Whether Databricks refuses its present client secret, and the previous one stands in.
+    pub fn is_secret_refused(&self) -> bool {
+        match &self.secret {
+            SecretAt::Stored(stored) => stored.record.history().is_some_and(|history| history.refused),
+            SecretAt::Nowhere | SecretAt::Deployment => false,
+        }
+    }
+
+    /// Whether the deployment brings it.
+    pub fn is_built_in(&self) -> bool {
+        matches!(self.secret, SecretAt::Deployment)
     }
 
     /// How long a refresh token is assumed to live unused.
@@ -109,28 +128,21 @@ impl<P: Ports> Core<P> {
                 "The app connection `{name}` that this fabric names is not registered. A Prophecy cluster admin can register it under Admin Settings > Security."
             ))
             .into()),
-            (None, None) => Ok(built_in.ok_or_else(nothing_registered)?),
-        }
-    }
-
-    /// The client secret of an app connection; none for a public client.
-    pub(crate) async fn client_secret(&self, tenant: &str, app: &AppConnection) -> Result<Option<ClientSecret>> {
-        match &app.secret {
-            SecretAt::Nowhere => Ok(None),
-            SecretAt::Deployment => Ok(self.ports.default_client_secret().map(ClientSecret::from)),
-            SecretAt::Sealed { key, lineage, sealed } => {
-                let mut secret = self.open(&client_secret_binding(tenant, key, lineage), sealed).await?;
-                Ok(Some(ClientSecret::from(std::mem::take(&mut *secret))))
-            }
+            (None, None) => Ok(built_in.ok_or_else(|| nothing_registered(deployment.mode))?),
         }
     }
 }
 
-/// The answer before anything is registered.
-fn nothing_registered() -> Error {
-    Error::AppConnectionMissing(
-        "Prophecy is not registered with Databricks yet, so nobody can sign in. A Databricks account admin creates an app connection (Account Settings > App connections), and a Prophecy cluster admin enters its Client ID and Client Secret under Admin Settings > Security.".to_owned(),
-    )
+/// The answer before anything is registered. On SaaS that is no task of the customer's.
+fn nothing_registered(mode: Mode) -> Error {
+    match mode {
+        Mode::Saas => Error::Misconfigured(
+            "Prophecy SaaS brings its own app connection, but this deployment names none (`deployment.default_client_id`), so nobody can sign in. Whoever operates Prophecy must name it; customers have nothing to do.".to_owned(),
+        ),
+        Mode::DedicatedSaas | Mode::SelfHosted => Error::AppConnectionMissing(
+            "Prophecy is not registered with Databricks yet, so nobody can sign in. A Databricks account admin creates an app connection (Account Settings > App connections), and a Prophecy cluster admin enters its Client ID and Client Secret under Admin Settings > Security.".to_owned(),
+        ),
+    }
 }
 
 /// SaaS's own app connection, where the deployment has one.
@@ -143,6 +155,7 @@ pub fn built_in(deployment: &Description) -> Option<AppConnection> {
         session: None,
         refresh_token_policy: RefreshTokenPolicy::Unknown,
         secret: SecretAt::Deployment,
+        set_for: None,
     })
 }
 
@@ -151,20 +164,40 @@ pub fn client_secret_binding<'a>(tenant: &'a str, key: &'a str, lineage: &'a str
     Binding { tenant, key, lineage, generation: 0, field: "client-secret" }
 }
 
+/// What to add where Databricks does not accept an app connection: it may just not know it yet. `set_for`: since when
+/// client id and secret are the present ones, where that is known.
+pub fn may_not_be_known_yet(set_for: Option<Duration>) -> String {
+    match set_for.and_then(|set_for| Some((set_for, KNOWN_AFTER.checked_sub(set_for)?))) {
+        Some((set_for, left)) => format!(
+            "It was entered here {} ago, and Databricks can take 30 minutes until it knows a new app connection or secret: before anything is changed, wait {} and try again.",
+            minutes(set_for),
+            minutes(left)
+        ),
+        None => "If it was registered or changed at Databricks within the last 30 minutes, that may not be in force there yet: wait, and try again.".to_owned(),
+    }
+}
+
+/// Whole minutes, for people.
+fn minutes(duration: Duration) -> String {
+    match duration.as_secs() / 60 {
+        0 => "less than a minute".to_owned(),
+        1 => "one minute".to_owned(),
+        minutes => format!("{minutes} minutes"),
+    }
+}
+
 fn from_record(stored: Stored<AppConnectionRecord>) -> AppConnection {
-    let Stored { record, key, .. } = stored;
-    let refresh_token_policy = record.refresh_token_policy();
-    debug_assert!(record.version <= AppConnectionRecord::VERSION);
-    let secret = match record.client_secret {
-        Some(sealed) => SecretAt::Sealed { key, lineage: record.lineage, sealed },
-        None => SecretAt::Nowhere,
-    };
+    let record = &stored.record;
     AppConnection {
-        name: record.name,
-        client_id: record.client_id,
-        scopes: record.scopes,
+        name: record.name.clone(),
+        client_id: record.client_id.clone(),
+        scopes: record.scopes.clone(),
         session: record.refresh_token_lifetime_seconds,
-        refresh_token_policy,
-        secret,
+        refresh_token_policy: record.refresh_token_policy(),
+        set_for: Some(stored.set_for()),
+        secret: match record.client_secret {
+            Some(_) => SecretAt::Stored(Box::new(stored)),
+            None => SecretAt::Nowhere,
+        },
     }
 }

@@ -2,9 +2,11 @@
 //! have made.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use zeroize::Zeroize as _;
 
+use crate::app_connections::may_not_be_known_yet;
 use crate::contract::{Error, PeerError};
 use crate::error::Result;
 use crate::secret::{AuthorizationCode, SignInState};
@@ -60,9 +62,10 @@ pub fn parse(query: &str) -> Result<Callback> {
     Ok(Callback { state: SignInState::from(state), issuer: given(&mut parameters.issuer), answer })
 }
 
-/// What a refused authorization request means. Databricks does not say which scopes it refuses, so those that were asked
-/// for are named.
-pub fn refusal(code: &str, description: &str, asked_for: &[String]) -> Error {
+/// What a refused authorization request means. Databricks does not say which scopes it refuses, so those that were
+/// `asked_for` are named. `set_for`: since when the app connection's client id and secret are the present ones, where
+/// that is known.
+pub fn refusal(code: &str, description: &str, asked_for: &[String], set_for: Option<Duration>) -> Error {
     let code = text::clean(code, 64);
     let description = text::clean(description, 512);
     if code == "access_denied" && description.to_ascii_lowercase().contains("policy") {
@@ -90,7 +93,8 @@ pub fn refusal(code: &str, description: &str, asked_for: &[String]) -> Error {
         _ => Error::AppRejected(PeerError {
             status: 0,
             message: format!(
-                "Databricks refused the sign-in ({code}): {description}. A Prophecy cluster admin should check the app connection with a Databricks account admin."
+                "Databricks refused the sign-in ({code}): {description}. {} A Prophecy cluster admin can check the app connection with a Databricks account admin.",
+                may_not_be_known_yet(set_for)
             ),
             code,
         }),
@@ -178,7 +182,7 @@ mod tests {
     /// PB-041.
     #[test]
     fn a_policy_refusal_is_told_from_a_cancelled_sign_in() {
-        let refused = |code, description| refusal(code, description, &["all-apis".to_owned()]);
+        let refused = |code, description| refusal(code, description, &["all-apis".to_owned()], None);
         assert!(matches!(
             refused("access_denied", "Policy evaluation failed for this request"),
             Error::PolicyDenied(_)
@@ -187,5 +191,15 @@ mod tests {
         assert!(matches!(refused("invalid_scope", ""), Error::ScopeNotGranted(scope) if scope.scopes == ["all-apis"]));
         assert!(matches!(refused("temporarily_unavailable", ""), Error::Unavailable(_)));
         assert!(matches!(refused("unauthorized_client", ""), Error::AppRejected(_)));
+    }
+
+    /// PB-167.
+    #[test]
+    fn a_client_that_is_refused_soon_after_it_was_entered_is_a_reason_to_wait() {
+        let refused = |set_for| refusal("unauthorized_client", "", &[], Some(set_for));
+        let lately = refused(Duration::from_secs(5 * 60));
+        assert!(matches!(&lately, Error::AppRejected(peer) if peer.message.contains("wait 25 minutes")), "{lately:?}");
+        let long_ago = refused(Duration::from_secs(31 * 60));
+        assert!(matches!(&long_ago, Error::AppRejected(peer) if peer.message.contains("within the last 30 minutes")));
     }
 }

@@ -69,7 +69,7 @@ pub(crate) fn still_failing(left: Duration, cause: &Cause, root: &str, fabric: O
     let description = "the answer of the last try".to_owned();
     let rejection = || ClientRejection { code: cause.code(), description: description.clone(), invalid_client: false };
     let failure = match cause.case.as_str() {
-        "app-rejected" => return app_rejected(rejection(), cause.status),
+        "app-rejected" => return app_rejected(rejection(), cause.status, None),
         "service-principal-rejected" => {
             return service_principal_rejected(fabric.unwrap_or_default(), rejection(), cause.status);
         }

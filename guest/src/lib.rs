@@ -17,6 +17,7 @@ pub mod advisories;
 pub mod api_call;
 pub mod api_failure;
 pub mod app_connections;
+pub mod authentication_methods;
 pub mod bindings;
 pub mod breaker;
 pub mod callback;

@@ -24,6 +24,12 @@ pub struct Policy {
     /// From the claim's put to the request there are one read and no other wait. A host that took longer was frozen;
     /// it does not send, since its claim may soon be taken over.
     pub until_sent: Duration,
+    /// A second request, with the previous client secret, is made under a claim of its own, and soon. Off: at once,
+    /// whatever has happened to the grant since the first.
+    pub claims_again: bool,
+    /// A renewal whose client secret was refused claims and sends once more, with the previous secret, only this soon
+    /// after its first claim was begun: who waits for the first claim is to be served by whoever takes the second over.
+    pub asks_again_within: Duration,
     /// New tokens are put again this long when the store fails just then, and meanwhile nobody takes the claim over.
     pub write_budget: Duration,
     /// After that they are held on to, for as long as this from the reply on: a late success still beats whatever was recorded.
@@ -58,6 +64,8 @@ impl Policy {
         claims: true,
         looks_before_sending: true,
         until_sent: UNTIL_SENT,
+        claims_again: true,
+        asks_again_within: Duration::from_secs(4),
         write_budget: WRITE_BUDGET,
         holds: Duration::from_secs(90),
         takeover_after: Duration::from_secs(
@@ -92,7 +100,15 @@ mod tests {
         assert!(takeover_after > until_sent + TOKEN_DEADLINE + write_budget + LAST_PUT);
     }
 
-    /// `wit/renewals.wit`: a host gives a renewal 180 seconds.
+    /// Also where the one who crashed had claimed once more.
+    #[test]
+    fn who_waits_outlasts_a_takeover_and_its_request() {
+        let Policy { until_sent, asks_again_within, takeover_after, second_look_after, .. } = Policy::SHIPPED;
+        let served = takeover_after + second_look_after + TOKEN_DEADLINE;
+        assert!(asks_again_within + until_sent + served < crate::access_token::PATIENCE);
+    }
+
+    /// `wit/renewals.wit`: a host gives a renewal 180 seconds. A second request shares the time of the first.
     #[test]
     fn a_renewal_ends_within_what_hosts_give_it() {
         let Policy { until_sent, holds, second_look_after, .. } = Policy::SHIPPED;

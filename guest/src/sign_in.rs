@@ -2,8 +2,11 @@
 //!
 //! What is kept between the two halves is in [`crate::pending_sign_in`].
 
+use std::time::Duration;
+
 use zeroize::Zeroizing;
 
+use crate::app_connections::ClientSecrets;
 use crate::callback::{self, Answer, Callback};
 use crate::contract::databricks_oauth::{CompletedSignIn, PendingSignIn};
 use crate::contract::deployment::Description;
@@ -18,9 +21,11 @@ use crate::permissions;
 use crate::pkce;
 use crate::ports::Ports;
 use crate::record::{DiscoveryRecord, FabricRecord, SignInRecord, Stored};
-use crate::secret::{AuthorizationCode, BindingSecret, CodeVerifier};
+use crate::secret::{AuthorizationCode, BindingSecret, ClientSecret, CodeVerifier};
 use crate::text;
+use crate::token_call::TokenCallFailure;
 use crate::token_failure::GrantType;
+use crate::token_reply::TokenReply;
 use crate::token_request::{self, Client};
 
 impl<P: Ports> Core<P> {
@@ -83,7 +88,9 @@ impl<P: Ports> Core<P> {
         check_issuer(&pending.record, callback.issuer.as_deref())?;
         match callback.answer {
             Answer::Refused { code, description } => {
-                Err(callback::refusal(&code, &description, &pending.record.scopes))
+                let app = self.app_connection(deployment, &caller.tenant, Some(&pending.record.app_connection)).await;
+                let set_for = app.ok().and_then(|app| app.set_for);
+                Err(callback::refusal(&code, &description, &pending.record.scopes, set_for))
             }
             Answer::Code(code) => self.exchange_code(deployment, caller, pending, code, verifier).await,
         }
@@ -103,21 +110,61 @@ impl<P: Ports> Core<P> {
         if app.client_id != record.client_id {
             return Err(Error::Conflict("The app connection was changed while you signed in. Begin again.".to_owned()));
         }
-        let secret = self.client_secret(&caller.tenant, &app).await?;
+        let secrets = self.client_secrets(&caller.tenant, &app).await?;
         let prepared = self.prepare_grant().await?;
 
-        let client = Client { id: &record.client_id, secret: secret.as_ref() };
-        let request =
-            token_request::authorization_code(&record.token_endpoint, &client, &code, &record.redirect_url, &verifier);
-        let asked_at = self.ports.monotonic();
-        let reply = self
-            .request_token(GrantType::AuthorizationCode, request, &record.workspace)
-            .await
-            .map_err(|failure| failure.of_person())?;
+        let exchanged = self.exchange(record, &secrets, &code, &verifier).await;
+        let Exchanged { reply, asked_at, by_previous } = exchanged.map_err(|failure| failure.of_person(app.set_for))?;
         let me = self.who_am_i(&record.workspace, record.workspace_id.as_deref(), &reply.access_token).await?;
         let signed_in = SignedIn { caller, pending: record, app: &app, reply: &reply, me: &me, asked_at };
-        self.store_new_grant(signed_in, prepared).await
+        let completed = self.store_new_grant(signed_in, prepared).await;
+        if by_previous {
+            self.note_secret_refused(&caller.tenant, &app, &record.workspace).await;
+        } else {
+            self.note_secret_worked(&app).await;
+        }
+        completed
     }
+
+    /// Presents the code with the client secret in force. Where that is refused, with the previous one at once: a client
+    /// is authenticated before its code is looked at. If that fails too, the first refusal is what an admin must know of.
+    async fn exchange(
+        &self,
+        record: &SignInRecord,
+        secrets: &ClientSecrets,
+        code: &AuthorizationCode,
+        verifier: &CodeVerifier,
+    ) -> Result<Exchanged, TokenCallFailure> {
+        let present = async |secret: Option<&ClientSecret>, by_previous: bool| {
+            let client = Client { id: &record.client_id, secret };
+            let request = token_request::authorization_code(
+                &record.token_endpoint,
+                &client,
+                code,
+                &record.redirect_url,
+                verifier,
+            );
+            let asked_at = self.ports.monotonic();
+            let reply = self.request_token(GrantType::AuthorizationCode, request, &record.workspace).await?;
+            Ok::<_, TokenCallFailure>(Exchanged { reply, asked_at, by_previous })
+        };
+        let first = present(secrets.present.as_ref(), false).await;
+        match (first, &secrets.previous) {
+            (Err(refused), Some(previous)) if refused.is_invalid_client() => {
+                present(Some(previous), true).await.map_err(|_| refused)
+            }
+            (first, _) => first,
+        }
+    }
+}
+
+/// What a code was exchanged for.
+struct Exchanged {
+    reply: TokenReply,
+    /// When it was asked for.
+    asked_at: Duration,
+    /// Whether with the previous client secret, after the present one was refused.
+    by_previous: bool,
 }
 
 /// Whether the caller is somebody who can sign in.

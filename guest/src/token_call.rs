@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::app_connections::may_not_be_known_yet;
 use crate::breaker::Sign;
 use crate::contract::{Error, PeerError, Retry, ScopeNotGranted};
 use crate::core::Core;
@@ -54,7 +55,18 @@ impl<P: Ports> Core<P> {
         request: HttpRequest,
         root: &str,
     ) -> Result<TokenReply, TokenCallFailure> {
-        let reply = match self.send(request, TOKEN_DEADLINE).await {
+        self.request_token_within(TOKEN_DEADLINE, grant_type, request, root).await
+    }
+
+    /// The same with another deadline than the usual one.
+    pub(crate) async fn request_token_within(
+        &self,
+        deadline: Duration,
+        grant_type: GrantType,
+        request: HttpRequest,
+        root: &str,
+    ) -> Result<TokenReply, TokenCallFailure> {
+        let reply = match self.send(request, deadline).await {
             Ok(reply) => reply,
             Err(failure @ HttpFailure::NotSent(_)) => {
                 return Err(TokenCallFailure::NotSent(unreachable(failure, root)));
@@ -108,15 +120,21 @@ impl TokenCallFailure {
         }
     }
 
-    /// In the words of a person's sign-in or renewal, where the client is the app connection.
-    pub fn of_person(self) -> Error {
+    /// Whether the client's secret was refused in a way that proves that nothing else of the request was looked at.
+    pub fn is_invalid_client(&self) -> bool {
+        matches!(self, Self::Answered { failure: TokenFailure::ClientRejected(rejection), .. } if rejection.invalid_client)
+    }
+
+    /// In the words of a person's sign-in or renewal, where the client is the app connection. `set_for`: since when its
+    /// client id and secret are the present ones, where that is known.
+    pub fn of_person(self, set_for: Option<Duration>) -> Error {
         match self {
             Self::NotSent(error) | Self::OutcomeUnknown(error) => error,
             Self::Answered { failure: TokenFailure::DeadGrant | TokenFailure::CodeRefused, .. } => {
                 sign_in::code_refused()
             }
             Self::Answered { failure: TokenFailure::ClientRejected(rejection), status, .. } => {
-                app_rejected(rejection, status)
+                app_rejected(rejection, status, set_for)
             }
             Self::Answered { failure, status, root } => of_any_client(failure, status, &root),
         }
@@ -134,12 +152,14 @@ impl TokenCallFailure {
     }
 }
 
-/// The app connection is not accepted.
-pub(crate) fn app_rejected(rejection: ClientRejection, status: u16) -> Error {
+/// The app connection is not accepted. `set_for` as in [`TokenCallFailure::of_person`].
+pub(crate) fn app_rejected(rejection: ClientRejection, status: u16, set_for: Option<Duration>) -> Error {
     Error::AppRejected(PeerError {
         message: format!(
-            "Databricks does not accept Prophecy's app connection ({}: {}). A Prophecy cluster admin should check Client ID and Client Secret under Admin Settings > Security. Just registered or changed, it may take up to 30 minutes to be known. Nobody's sign-in is affected.",
-            rejection.code, rejection.description
+            "Databricks does not accept Prophecy's app connection ({}: {}). {} A Prophecy cluster admin can check Client ID and Client Secret under Admin Settings > Security. Nobody's sign-in is affected.",
+            rejection.code,
+            rejection.description,
+            may_not_be_known_yet(set_for)
         ),
         code: rejection.code,
         status,

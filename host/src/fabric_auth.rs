@@ -15,8 +15,8 @@ use crate::contract::administration::{
     GrantSelection, ResealProgress, RestoreProgress,
 };
 use crate::contract::databricks_oauth::{
-    Advisory, CompletedSignIn, CompletedSignOut, FabricSelection, PendingSignIn, Rejection, RejectionVerdict,
-    SignInState, TestResult, TestStep,
+    Advisory, AuthenticationOffer, CompletedSignIn, CompletedSignOut, FabricSelection, PendingSignIn, Rejection,
+    RejectionVerdict, SignInState, TestResult, TestStep,
 };
 use crate::contract::maintenance::ExpiredPage;
 use crate::contract::{Activity, Caller, Error, FabricSettings, IdentityKind, TokenDescription, TokenReference};
@@ -181,6 +181,19 @@ impl FabricAuth {
             self,
             [&caller.tenant, &caller.user],
             prophecy_fabric_auth_databricks_oauth.call_test_connection(owned, fabric, secret, identity, step)
+        )
+    }
+
+    /// `authentication-methods`.
+    ///
+    /// # Errors
+    /// As in `wit/databricks-oauth.wit`.
+    pub async fn authentication_methods(&self, caller: &Caller) -> Result<AuthenticationOffer, Error> {
+        let owned = caller.clone();
+        call!(
+            self,
+            [&caller.tenant, &caller.user],
+            prophecy_fabric_auth_databricks_oauth.call_authentication_methods(owned)
         )
     }
 

@@ -39,6 +39,7 @@ async fn call_everything(world: &World, caller: &Caller, fabric: &str) -> Vec<(&
         ("report-rejection", host.report_rejection(caller, fabric, activity, &reference, rejected()).await.err()),
         ("test-connection stored", host.test_connection(caller, stored, None, person, None).await.err()),
         ("test-connection unsaved", host.test_connection(caller, unsaved, None, person, None).await.err()),
+        ("authentication-methods", host.authentication_methods(caller).await.err()),
         ("advisories", host.advisories(caller, fabric).await.err()),
         ("set-app-connection", host.set_app_connection(caller, app_settings(&world.app), None).await.err()),
         ("describe-app-connections", host.describe_app_connections(caller).await.err()),
@@ -82,6 +83,7 @@ async fn a_name_of_a_fabric_that_cannot_be_one_is_refused_by_every_function() {
     let before = revisions(&world).await;
     let without_fabric = [
         "complete-sign-in",
+        "authentication-methods",
         "describe",
         "list-",
         "end-grants",

@@ -151,7 +151,8 @@ async fn a_query_that_is_malformed_or_repeats_a_parameter_is_refused_and_the_sig
 /// PB-018, PB-020, PB-041, PB-060, PB-167.
 #[tokio::test]
 async fn credentials_that_databricks_does_not_accept_are_told_as_the_apps() {
-    let world = World::new().await;
+    let world = World::bare(Setup::default()).await;
+    world.put_dev_fabric().await;
     let mut settings = app_settings(&world.app);
     world.host.set_app_connection(&cluster_admin(), settings.clone(), Some(&"dosewrong".into())).await.unwrap();
     let refused = world.try_sign_in(&alice(), "alice@example.com").await.unwrap_err();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use fabric_auth::contract::Activity::PipelineDevelopment;
 use fabric_auth_tests::{DEV, HOUR, World, alice, app_settings, cluster_admin, eventually};
 use secrecy::SecretString;
-use simulated_workspace::{Endpoint, Fault};
+use simulated_workspace::{Endpoint, Fault, Secret};
 
 use crate::support::{case_of, renewals, signed_in};
 
@@ -87,9 +87,13 @@ async fn a_client_secret_may_be_replaced_while_a_renewal_is_under_way() {
     assert_eq!(world.token(&alice()).await.unwrap().1.reference.generation, 2, "what was asked for before is stored");
 
     world.advance(HOUR);
+    assert_eq!(world.token(&alice()).await.unwrap().1.reference.generation, 3, "the former one stands in");
+    world.workspace.change_app(&world.app.client_id, |app| app.client_secrets = vec![Secret::new("dose-later")]);
+    world.advance(HOUR);
     assert_eq!(case_of(world.token(&alice()).await), "app-rejected");
-    world.set_app_connection().await;
+    let right = SecretString::from("dose-later");
+    world.host.set_app_connection(&cluster_admin(), app_settings(&world.app), Some(&right)).await.unwrap();
     world.advance(Duration::from_secs(120));
-    assert_eq!(world.token(&alice()).await.unwrap().1.reference.generation, 3);
+    assert_eq!(world.token(&alice()).await.unwrap().1.reference.generation, 4);
     assert_eq!(world.books().reuses(), 0);
 }

@@ -8,11 +8,15 @@ mod advisories;
 #[cfg(test)]
 mod app_connections;
 #[cfg(test)]
+mod authentication_methods;
+#[cfg(test)]
 mod bad_input;
 #[cfg(test)]
 mod callbacks;
 #[cfg(test)]
 mod changed_records;
+#[cfg(test)]
+mod client_secrets;
 #[cfg(test)]
 mod component_surface;
 #[cfg(test)]

@@ -14,7 +14,7 @@ use crate::record::{GrantRecord, Stored};
 
 /// A caller whose token has expired waits this long for a renewal. Longer than the time after which a claim of a
 /// crashed host is taken over and renewed, so that such a caller is served in the end.
-pub(super) const PATIENCE: Duration = Duration::from_secs(100);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(100);
 
 /// Between two looks at the store while another host renews: first short, since that mostly takes a fraction of a
 /// second, then longer.

@@ -5,18 +5,18 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use super::{client_id, plain_name, scopes, secret};
-use crate::app_connections::{AppConnections, BUILT_IN, built_in, client_secret_binding};
+use crate::app_connections::{AppConnections, BUILT_IN, Credentials, built_in};
 use crate::contract::administration::{AppConnectionDescription, AppConnectionSettings, RefreshTokenPolicy};
 use crate::contract::deployment::Description;
 use crate::contract::journal::Action;
 use crate::contract::storage::{Precondition, WriteOutcome};
 use crate::contract::{Caller, Error};
 use crate::core::{Core, event, outcome};
-use crate::error::Result;
+use crate::error::{Result, nanoseconds};
 use crate::permissions;
 use crate::ports::Ports;
 use crate::record::{
-    AppConnectionRecord, DefaultAppConnectionRecord, Record as _, Stored, WRITE_ATTEMPTS, Written, encode, over,
+    AppConnectionRecord, DefaultAppConnectionRecord, Record as _, WRITE_ATTEMPTS, Written, encode, over,
 };
 use crate::storage_key;
 
@@ -70,8 +70,8 @@ impl<P: Ports> Core<P> {
                     "What is stored of this app connection cannot be read. Remove it, then set it anew.".to_owned(),
                 ));
             }
-            let (lineage, sealed) =
-                self.app_secret(&caller.tenant, &key, settings, client_secret.as_deref(), before).await?;
+            let Credentials { lineage, client_secret, history } =
+                self.credentials_after(&caller.tenant, &key, settings, client_secret.as_deref(), before).await?;
             let record = AppConnectionRecord {
                 version: AppConnectionRecord::VERSION,
                 name: settings.name.clone(),
@@ -86,7 +86,8 @@ impl<P: Ports> Core<P> {
                     .refresh_token_lifetime
                     .map(|life| Duration::from_nanos(life).as_secs()),
                 lineage,
-                client_secret: sealed,
+                client_secret,
+                secret_history: Some(history),
                 unknown: before.map(|stored| stored.record.unknown.clone()).unwrap_or_default(),
             };
             if let Written::Done(_) = self.write(&key, &record, None, over(before)).await? {
@@ -94,35 +95,6 @@ impl<P: Ports> Core<P> {
             }
         }
         Err(Error::Conflict("The app connection keeps being changed from elsewhere. Try again.".to_owned()))
-    }
-
-    /// The sealed client secret of the new state and the lineage it is bound to.
-    async fn app_secret(
-        &self,
-        tenant: &str,
-        key: &str,
-        settings: &AppConnectionSettings,
-        given: Option<&String>,
-        before: Option<&Stored<AppConnectionRecord>>,
-    ) -> Result<(String, Option<String>)> {
-        match (settings.confidential, given) {
-            (true, Some(secret)) => {
-                let lineage = self.random_name();
-                let sealed = self.seal(&client_secret_binding(tenant, key, &lineage), secret.as_bytes()).await?;
-                Ok((lineage, Some(sealed)))
-            }
-            (true, None) => match before.filter(|before| before.record.client_id == settings.client_id) {
-                Some(Stored { record: AppConnectionRecord { client_secret: Some(sealed), lineage, .. }, .. }) => {
-                    Ok((lineage.clone(), Some(sealed.clone())))
-                }
-                _ => Err(Error::invalid("client-secret", "Enter the client secret that belongs to this client id.")),
-            },
-            (false, Some(_)) => Err(Error::invalid(
-                "client-secret",
-                "A public client has no secret. Leave it out, or set `confidential`.",
-            )),
-            (false, None) => Ok((self.random_name(), None)),
-        }
     }
 
     /// Writes the choice of the default app connection after one was set, where that changes it. `all` is what was there
@@ -204,6 +176,9 @@ impl<P: Ports> Core<P> {
             .map(|stored| AppConnectionDescription {
                 settings: stored.record.settings(default == Some(&stored.key)),
                 has_client_secret: stored.record.client_secret.is_some(),
+                has_previous_secret: stored.record.previous_secret().is_some(),
+                client_secret_refused: stored.record.history().is_some_and(|history| history.refused),
+                set_for: Some(nanoseconds(stored.set_for())),
                 built_in: false,
             })
             .collect();
@@ -220,6 +195,9 @@ impl<P: Ports> Core<P> {
                     refresh_token_lifetime: None,
                 },
                 has_client_secret,
+                has_previous_secret: false,
+                client_secret_refused: false,
+                set_for: None,
                 built_in: true,
             });
         }

@@ -8,7 +8,7 @@ use crate::contract::journal::Action;
 use crate::contract::{Authentication, Caller, Error, FabricKind, FabricSettings, IdentityKind};
 use crate::core::{Core, event, outcome};
 use crate::error::Result;
-use crate::fabrics::{credentials_place, is_in_place, service_principal_secret_binding};
+use crate::fabrics::{credentials_place, is_in_place, no_personal_access_tokens, service_principal_secret_binding};
 use crate::permissions;
 use crate::ports::Ports;
 use crate::record::{FabricRecord, Listed, Record as _, Stored, WRITE_ATTEMPTS, Written, over};
@@ -259,10 +259,6 @@ fn same_credentials(before: &FabricRecord, now: &FabricRecord) -> bool {
         && before.workspace == now.workspace
         && before.account_id == now.account_id
         && before.service_principal_client_id == now.service_principal_client_id
-}
-
-fn no_personal_access_tokens() -> Error {
-    Error::Unsupported("Personal access tokens are not supported yet. Choose OAuth.".to_owned())
 }
 
 /// Whether tokens that were obtained before the change may still be served.

@@ -13,7 +13,9 @@ use crate::fabrics::{credentials_place, service_principal_secret_binding};
 use crate::grants::{ACCESS_TOKEN, IDENTITY, REFRESH_TOKEN};
 use crate::permissions;
 use crate::ports::Ports;
-use crate::record::{AppConnectionRecord, FabricRecord, GrantRecord, Record, Stored, Unreadable, Written};
+use crate::record::{
+    AppConnectionRecord, FabricRecord, GrantRecord, PreviousSecret, Record, Stored, Unreadable, Written,
+};
 use crate::sealing::{self, Binding};
 use crate::storage_key;
 
@@ -127,8 +129,18 @@ impl<P: Ports> Core<P> {
         primary: &str,
     ) -> Result<Resealed> {
         let mut record = stored.record.clone();
-        let binding = client_secret_binding(tenant, &stored.key, &stored.record.lineage);
-        let changed = self.reseal_field(&mut record.client_secret, &binding, primary).await?;
+        let binding = client_secret_binding(tenant, &stored.key, &record.lineage);
+        let mut changed = self.reseal_field(&mut record.client_secret, &binding, primary).await?;
+        // What is known of another secret is of no use, and what is sealed in it would keep a key needed.
+        changed |= record.secret_history.is_some() && record.history().is_none();
+        let mut history = stored.history_now();
+        if let Some(PreviousSecret { lineage, client_secret }) = history.previous.take() {
+            let binding = client_secret_binding(tenant, &stored.key, &lineage);
+            let mut sealed = Some(client_secret);
+            changed |= self.reseal_field(&mut sealed, &binding, primary).await?;
+            history.previous = sealed.map(|client_secret| PreviousSecret { lineage, client_secret });
+        }
+        record.secret_history = Some(history);
         self.put_back(&stored, record, None, changed).await
     }
 

@@ -100,6 +100,7 @@ mod tests {
                 refresh_token_lifetime_seconds: None,
                 lineage: String::new(),
                 client_secret: None,
+                secret_history: None,
                 unknown: serde_json::Map::new(),
             },
             key: storage_key::app_connection("acme", name),

@@ -4,8 +4,8 @@ use zeroize::Zeroizing;
 
 use super::{Component, core};
 use crate::contract::databricks_oauth::{
-    Advisory, CompletedSignIn, CompletedSignOut, FabricSelection, Guest, PendingSignIn, Rejection, RejectionVerdict,
-    SignInState, TestResult, TestStep,
+    Advisory, AuthenticationOffer, CompletedSignIn, CompletedSignOut, FabricSelection, Guest, PendingSignIn, Rejection,
+    RejectionVerdict, SignInState, TestResult, TestStep,
 };
 use crate::contract::{Activity, Caller, Error, IdentityKind, TokenDescription, TokenReference};
 use crate::secret::{BindingSecret, ClientSecret};
@@ -64,6 +64,10 @@ impl Guest for Component {
     ) -> Result<TestResult, Error> {
         let secret = service_principal_secret.map(ClientSecret::from);
         core().test_connection(&caller, fabric, secret, identity, step).await
+    }
+
+    async fn authentication_methods(caller: Caller) -> Result<AuthenticationOffer, Error> {
+        core().authentication_methods(&caller).await
     }
 
     async fn advisories(caller: Caller, fabric: String) -> Result<Vec<Advisory>, Error> {

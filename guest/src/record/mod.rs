@@ -12,7 +12,7 @@ mod grant;
 mod listed;
 mod sign_in;
 
-pub use app_connection::AppConnectionRecord;
+pub use app_connection::{AppConnectionRecord, PreviousSecret, SecretHistory};
 pub use default_app_connection::DefaultAppConnectionRecord;
 pub use discovery::DiscoveryRecord;
 pub use endpoint::EndpointRecord;

@@ -15,6 +15,7 @@ use crate::record::{Claim, CoolDown, GrantRecord, Stored, Written};
 pub(super) const BETWEEN_WRITES: Duration = Duration::from_millis(100);
 
 /// A claim that was made.
+#[derive(Clone)]
 pub(super) struct Claimed {
     /// The record that carries it.
     pub seen: Seen,

@@ -3,15 +3,18 @@
 //! Databricks may give single-use refresh tokens, with no time of grace. A refresh token that is sent twice, or a new
 //! one that is not stored, ends somebody's session. Hence the order here: everything that storing will need is
 //! obtained first; then a claim is written into the grant by compare-and-swap; then one request is sent; then one put.
+//! Only where the client secret was refused are claim and request repeated, once, with the secret before it.
 //! Whoever finds a claim of somebody else waits for its result, and takes over only when the claim has stood longer
 //! than its owner can possibly still be at work, and nobody has a usable token to lose.
 
 mod claiming;
+mod sending;
 mod settling;
 mod standing;
 
 use std::time::Duration;
 
+use crate::app_connections::{AppConnection, ClientSecrets};
 use crate::breaker::{Admitted, Sign};
 use crate::contract::journal::{Action, Outcome};
 use crate::contract::maintenance::RenewalOutcome;
@@ -23,12 +26,11 @@ use crate::error::Result;
 use crate::grants::{PreparedTokens, granted_scopes};
 use crate::ports::Ports;
 use crate::record::{GrantRecord, Stored};
-use crate::secret::{ClientSecret, RefreshToken};
+use crate::secret::RefreshToken;
 use crate::storage_key::{self, GrantKey};
-use crate::token_failure::GrantType;
 use crate::token_reply::TokenReply;
-use crate::token_request::{self, Client};
 use claiming::Claimed;
+use sending::Asked;
 use settling::NewTokens;
 use standing::{Standing, is_exhausted, standing};
 
@@ -43,8 +45,7 @@ struct Seen {
 struct Prepared {
     token_endpoint: String,
     admitted: Admitted,
-    client_id: String,
-    client_secret: Option<ClientSecret>,
+    secrets: ClientSecrets,
     refresh_token: RefreshToken,
     tokens: PreparedTokens,
     /// What a new refresh token's life is assumed to be.
@@ -83,7 +84,7 @@ impl<P: Ports> Core<P> {
         if is_exhausted(&seen.stored, &self.policy) {
             return self.give_up(tenant, &seen).await;
         }
-        let Some(prepared) = self.prepare_renewal(tenant, &seen.stored).await? else {
+        let Some((app, prepared)) = self.prepare_renewal(tenant, &seen.stored).await? else {
             return Ok(RenewalOutcome::Ended);
         };
         let Some(claimed) = self.claim(&seen, &prepared.tokens.writer).await? else {
@@ -92,9 +93,7 @@ impl<P: Ports> Core<P> {
         let Some(claimed) = self.confirm(claimed).await? else {
             return Ok(RenewalOutcome::ClaimedElsewhere);
         };
-        let result = self.refresh(tenant, &claimed, prepared).await;
-        self.journal_renewal(tenant, &claimed.seen.stored.record, &result).await;
-        result
+        self.refresh(tenant, claimed, &app, prepared).await
     }
 
     /// Writes down how a renewal ended: of which token, or which one it brought. One that came too late to change
@@ -113,7 +112,11 @@ impl<P: Ports> Core<P> {
     }
 
     /// Obtains everything that can fail, while nothing is spent yet.
-    async fn prepare_renewal(&self, tenant: &str, stored: &Stored<GrantRecord>) -> Result<Option<Prepared>> {
+    async fn prepare_renewal(
+        &self,
+        tenant: &str,
+        stored: &Stored<GrantRecord>,
+    ) -> Result<Option<(AppConnection, Prepared)>> {
         let deployment = self.deployment()?;
         let Some(refresh_token) = self.refresh_token_of(tenant, stored).await? else { return Ok(None) };
         // Also shows that issuer and client id are those the grant was given by.
@@ -133,39 +136,48 @@ impl<P: Ports> Core<P> {
                 stored.record.workspace
             )));
         }
-        Ok(Some(Prepared {
+        let prepared = Prepared {
             admitted: self.admit_to_endpoint(&server.token_endpoint, &stored.key, &stored.record.workspace).await?,
             token_endpoint: server.token_endpoint,
-            client_id: app.client_id.clone(),
-            client_secret: self.client_secret(tenant, &app).await?,
+            secrets: self.client_secrets(tenant, &app).await?,
             refresh_token,
             tokens: self.prepare_tokens().await?,
             session: app.session(),
             reusable_for: [app.reusable_for(true), app.reusable_for(false)],
-        }))
+        };
+        Ok(Some((app, prepared)))
     }
 
-    /// Sends the one request and stores what came of it.
-    async fn refresh(&self, tenant: &str, claimed: &Claimed, prepared: Prepared) -> Result<RenewalOutcome> {
-        let client = Client { id: &prepared.client_id, secret: prepared.client_secret.as_ref() };
-        let request = token_request::refresh_token(&prepared.token_endpoint, &client, &prepared.refresh_token);
+    /// Sends the refresh token, stores what came of it, and then tells everybody else whom it concerns.
+    async fn refresh(
+        &self,
+        tenant: &str,
+        claimed: Claimed,
+        app: &AppConnection,
+        prepared: Prepared,
+    ) -> Result<RenewalOutcome> {
+        let before = claimed.seen.stored.record.clone();
         let admitted = prepared.admitted.clone();
-        let asked_at = self.ports.monotonic();
-        let workspace = &claimed.seen.stored.record.workspace;
-        match self.request_token(GrantType::RefreshToken, request, workspace).await {
+        let Asked { claimed, at, answer, by_previous } = self.send_refresh_token(claimed, app, &prepared).await;
+        let (result, sign, worked) = match answer {
             Ok(reply) => {
-                let record = next_generation(tenant, &claimed.seen, prepared, &reply, asked_at)?;
-                let result = self.store_success(tenant, &claimed.seen, NewTokens { record, asked_at }).await;
-                self.observe_endpoint(admitted, &Sign::Answered).await;
-                result
+                let record = next_generation(tenant, &claimed.seen, prepared, &reply, at)?;
+                let tokens = NewTokens { record, asked_at: at };
+                (self.store_success(tenant, &claimed.seen, tokens).await, Sign::Answered, true)
             }
             Err(failure) => {
                 let sign = failure.sign();
-                let result = self.store_failure(&claimed.seen, failure).await;
-                self.observe_endpoint(admitted, &sign).await;
-                result
+                (self.store_failure(&claimed.seen, failure, app.set_for).await, sign, false)
             }
+        };
+        self.observe_endpoint(admitted, &sign).await;
+        self.journal_renewal(tenant, &before, &result).await;
+        match (worked, by_previous) {
+            (true, false) => self.note_secret_worked(app).await,
+            (true, true) => self.note_secret_refused(tenant, app, &before.workspace).await,
+            (false, _) => {}
         }
+        result
     }
 }
 

@@ -88,14 +88,19 @@ impl<P: Ports> Core<P> {
         RenewalOutcome::Fresh
     }
 
-    /// Records a failure by what it says about the refresh token.
-    pub(super) async fn store_failure(&self, claimed: &Seen, failure: TokenCallFailure) -> Result<RenewalOutcome> {
+    /// Records a failure by what it says about the refresh token. `set_for` as in [`TokenCallFailure::of_person`].
+    pub(super) async fn store_failure(
+        &self,
+        claimed: &Seen,
+        failure: TokenCallFailure,
+        set_for: Option<Duration>,
+    ) -> Result<RenewalOutcome> {
         let may_send_again = claimed.stored.is_reusable() || !self.policy.distrusts_unknown_outcomes;
         let effect = match failure.effect_on_refresh() {
             EffectOnRefresh::Unknown if may_send_again => EffectOnRefresh::Untouched { retry_after: None },
             effect => effect,
         };
-        let error = failure.of_person();
+        let error = failure.of_person(set_for);
         let settlement = match effect {
             // The claim stays, so that the next attempt waits until it may be taken over.
             EffectOnRefresh::Unknown => return Err(error),

@@ -1,7 +1,8 @@
 //! `fabric-auth app`: the app connection through which people sign in.
 //!
 //! JSON of `set` and `show`: `{"app_connections": [{"name", "client_id", "confidential", "default", "scopes",
-//! "refresh_token_policy", "refresh_token_lifetime"?, "has_client_secret", "built_in"}], "redirect_urls": […]}`.
+//! "refresh_token_policy", "refresh_token_lifetime"?, "has_client_secret", "has_previous_secret",
+//! "client_secret_refused", "set_for"?, "built_in"}], "redirect_urls": […]}`.
 
 use std::fmt;
 use std::process::ExitCode;
@@ -12,6 +13,7 @@ use fabric_auth::contract::Error;
 use fabric_auth::contract::administration::{AppConnectionDescription, AppConnectionSettings, RefreshTokenPolicy};
 use serde::Serialize;
 
+use super::app_guide::Guide;
 use super::context::{Context, Session};
 use super::failure::Failure;
 use super::secret_source::SecretSource;
@@ -30,6 +32,8 @@ pub(super) enum App {
         /// Only the one of this name
         name: Option<String>,
     },
+    /// Tell how Prophecy is registered with Databricks: each step, who does it, and what to copy
+    Guide(Guide),
     /// Remove an app connection
     Remove {
         /// Its name
@@ -83,6 +87,10 @@ struct AppView {
     #[serde(skip_serializing_if = "Option::is_none")]
     refresh_token_lifetime: Option<Span>,
     has_client_secret: bool,
+    has_previous_secret: bool,
+    client_secret_refused: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    set_for: Option<Span>,
     built_in: bool,
 }
 
@@ -93,6 +101,7 @@ impl App {
             Self::Show { name } => {
                 context.with_host(async |session| show(context, session, name.as_deref()).await).await
             }
+            Self::Guide(guide) => guide.run(context).await,
             Self::Remove { name } => {
                 let remove = async |session: &Session| {
                     let removed = session.host.remove_app_connection(&session.caller, &name).await;
@@ -170,7 +179,7 @@ async fn show(context: &Context, session: &Session, name: Option<&str>) -> Resul
     Ok(ExitCode::SUCCESS)
 }
 
-fn no_such_app(name: &str) -> Failure {
+pub(super) fn no_such_app(name: &str) -> Failure {
     let message = format!("There is no app connection named {name:?}. `fabric-auth app show` shows those there are.");
     Error::NotFound(message).into()
 }
@@ -182,7 +191,14 @@ fn nanoseconds_of_days(days: u16) -> u64 {
 
 impl From<AppConnectionDescription> for AppView {
     fn from(app: AppConnectionDescription) -> Self {
-        let AppConnectionDescription { settings, has_client_secret, built_in } = app;
+        let AppConnectionDescription {
+            settings,
+            has_client_secret,
+            has_previous_secret,
+            client_secret_refused,
+            set_for,
+            built_in,
+        } = app;
         Self {
             name: settings.name,
             client_id: settings.client_id,
@@ -192,6 +208,9 @@ impl From<AppConnectionDescription> for AppView {
             refresh_token_policy: settings.refresh_token_policy.word(),
             refresh_token_lifetime: settings.refresh_token_lifetime.map(Span::from),
             has_client_secret,
+            has_previous_secret,
+            client_secret_refused,
+            set_for: set_for.map(Span::from),
             built_in,
         }
     }
@@ -210,18 +229,31 @@ impl fmt::Display for View<'_> {
     }
 }
 
+impl AppView {
+    /// How things stand with the client secret.
+    fn secret(&self) -> &'static str {
+        match (self.confidential, self.has_client_secret) {
+            (false, _) => "none, a public client",
+            (true, false) => "missing",
+            (true, true) if self.client_secret_refused => {
+                "stored, but refused by Databricks; the one before it still works and stands in. Enter it again"
+            }
+            (true, true) if self.has_previous_secret => "stored; the one before it is kept until this one has worked",
+            (true, true) => "stored",
+        }
+    }
+}
+
 impl fmt::Display for AppView {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let default = if self.default { " (default)" } else { "" };
         let built_in = if self.built_in { " (built in)" } else { "" };
         writeln!(formatter, "app connection:  {}{default}{built_in}", self.name)?;
         writeln!(formatter, "client id:       {}", self.client_id)?;
-        let secret = match (self.confidential, self.has_client_secret) {
-            (false, _) => "none, a public client",
-            (true, true) => "stored",
-            (true, false) => "missing",
-        };
-        writeln!(formatter, "client secret:   {secret}")?;
+        writeln!(formatter, "client secret:   {}", self.secret())?;
+        if let Some(set_for) = self.set_for {
+            writeln!(formatter, "in force for:    {set_for}")?;
+        }
         if !self.scopes.is_empty() {
             writeln!(formatter, "scopes:          {}", self.scopes.join(" "))?;
         }

@@ -134,7 +134,8 @@ const NOT_SIGNED_IN: &str = "Not signed in";
 const USUAL_CAUSES: &str = "\
 Still waiting. If the browser shows an error of Databricks, it usually is one of these:
   - The redirect URL is not registered with the app connection exactly as `fabric-auth app show` prints it.
-  - The app connection belongs to another Databricks account than the workspace.";
+  - The app connection belongs to another Databricks account than the workspace.
+  - The app connection was registered or changed within the last 30 minutes, and Databricks does not know that yet.";
 
 fn too_late() -> Failure {
     Error::ConsentDenied("Nobody came back from the browser in time, so the sign-in has ended. Begin again.".to_owned())

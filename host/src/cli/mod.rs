@@ -8,6 +8,7 @@
 //! in `exit_status`.
 
 mod app;
+mod app_guide;
 mod authorization_answer;
 mod callback_page;
 mod callback_server;
@@ -25,6 +26,7 @@ mod keys;
 mod login;
 mod logout;
 mod loopback_redirect;
+mod methods;
 mod options;
 mod output;
 mod restore_check;
@@ -70,6 +72,8 @@ enum Command {
     /// The app connection through which people sign in
     #[command(subcommand)]
     App(app::App),
+    /// How fabrics may authenticate in this deployment, and who mends what is missing
+    Methods,
     /// Fabrics with Databricks as provider
     #[command(subcommand)]
     Fabric(fabric::Fabric),
@@ -123,6 +127,7 @@ impl Command {
             Self::Init(init) => init.run(context).await,
             Self::Demo => Ok(demo::run(context.output.is_json()).await),
             Self::App(app) => app.run(context).await,
+            Self::Methods => methods::run(context).await,
             Self::Fabric(fabric) => fabric.run(context).await,
             Self::Login(login) => login.run(context).await,
             Self::Logout(logout) => logout.run(context).await,

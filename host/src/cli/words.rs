@@ -2,7 +2,7 @@
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use fabric_auth::contract::administration::RefreshTokenPolicy;
-use fabric_auth::contract::databricks_oauth::{AdvisoryKind, TestStep};
+use fabric_auth::contract::databricks_oauth::{AdvisoryKind, Registration, SessionControl, TestStep};
 use fabric_auth::contract::{Activity, Authentication, FabricKind, IdentityKind, SignInReason};
 
 /// An enumeration of the contract.
@@ -63,7 +63,10 @@ words! {
     AdvisoryKind {
         MissingServicePrincipal = "missing-service-principal",
         MissingAppConnection = "missing-app-connection",
+        RefusedClientSecret = "refused-client-secret",
     }
+    Registration { NotNeeded = "not-needed", Done = "done", Needed = "needed" }
+    SessionControl { Nobody = "nobody", DatabricksAccountAdmin = "databricks-account-admin" }
     TestStep {
         Discovery = "discovery",
         AccessToken = "access-token",

@@ -43,6 +43,7 @@ impl From<Action> for backend::Action {
         match action {
             Action::AppConnectionSet => Self::AppConnectionSet,
             Action::AppConnectionRemoved => Self::AppConnectionRemoved,
+            Action::AppConnectionSecretRefused => Self::AppConnectionSecretRefused,
             Action::FabricCreated => Self::FabricCreated,
             Action::FabricChanged => Self::FabricChanged,
             Action::FabricRemoved => Self::FabricRemoved,

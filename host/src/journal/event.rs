@@ -69,6 +69,8 @@ pub enum Action {
     AppConnectionSet,
     /// An app connection was removed.
     AppConnectionRemoved,
+    /// Databricks refused an app connection's present client secret and took the previous one.
+    AppConnectionSecretRefused,
     /// A fabric was created.
     FabricCreated,
     /// A fabric was changed.

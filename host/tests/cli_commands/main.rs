@@ -15,6 +15,8 @@ mod postgresql;
 #[cfg(test)]
 mod refusals;
 #[cfg(test)]
+mod registration;
+#[cfg(test)]
 mod restore_check;
 #[cfg(test)]
 mod story;

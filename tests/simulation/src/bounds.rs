@@ -21,5 +21,8 @@ pub(crate) const CALL: Duration = Duration::from_secs(180);
 /// How long the core waits for a token reply.
 pub(crate) const TOKEN_DEADLINE: Duration = Duration::from_secs(30);
 
+/// How long it waits at least for the reply to a renewal's second request, which shares the time of the first.
+pub(crate) const SECOND_TOKEN_DEADLINE: Duration = Duration::from_secs(26);
+
 /// With no fault about, whoever is told to come back later, and does, is served within this.
 pub(crate) const MENDED: Duration = Duration::from_secs(100);

@@ -97,6 +97,10 @@ faults! {
     Restart,
     /// The app's client secret is changed at Databricks before it is here, or after.
     AppSecretChanged,
+    /// The app's client secret is changed here before Databricks takes it; until then the one before is taken.
+    AppSecretAhead,
+    /// The app's client secret is mistyped here, and entered rightly later.
+    AppSecretMistyped,
     /// The client secret is refused.
     InvalidClient,
     /// Databricks ends a session.

@@ -17,6 +17,7 @@ pub const RULES: &[Rule] = &[
     Rule { name: "claims", switch_off: |policy| policy.claims = false },
     Rule { name: "looks_before_sending", switch_off: |policy| policy.looks_before_sending = false },
     Rule { name: "until_sent", switch_off: |policy| policy.until_sent = Duration::MAX },
+    Rule { name: "claims_again", switch_off: |policy| policy.claims_again = false },
     Rule { name: "write_budget", switch_off: |policy| policy.write_budget = Duration::ZERO },
     Rule { name: "holds", switch_off: |policy| policy.holds = Duration::ZERO },
     Rule { name: "takeover_after", switch_off: |policy| policy.takeover_after = Duration::ZERO },

@@ -8,7 +8,7 @@ use fabric_auth_guest::contract::{Authentication, FabricKind, FabricSettings, Id
 use zeroize::Zeroizing;
 
 use super::{FABRIC, TEAM, cluster_admin};
-use crate::books::CLIENT_ID;
+use crate::books::{Books, CLIENT_ID};
 use crate::faults::Fault;
 use crate::host::call;
 use crate::workspace::{ROOT, change_client_secret};
@@ -78,17 +78,40 @@ pub(crate) async fn work(world: Rc<World>) {
     }
 }
 
-/// At Databricks first and a while later here, or with both taken for a while.
+/// At Databricks first and a while later here, with both taken for a while or not; or here first.
 async fn change_app_secret(world: &Rc<World>) {
-    let overlap = world.rng.chance(0.5);
+    match world.rng.below(4) {
+        0 => set_late(world, false).await,
+        1 => set_late(world, true).await,
+        2 => {
+            world.faults.count(Fault::AppSecretAhead);
+            let secret = Books::secret(&world.rng, "dose");
+            set_for_certain(world, &secret).await;
+            world.timers.sleep(world.rng.seconds(1, 120)).await;
+            *world.books.client_secrets.borrow_mut() = vec![secret];
+        }
+        _ => {
+            world.faults.count(Fault::AppSecretMistyped);
+            set_for_certain(world, &Books::secret(&world.rng, "dose")).await;
+            world.timers.sleep(world.rng.seconds(1, 120)).await;
+            set_late(world, true).await;
+        }
+    }
+}
+
+async fn set_late(world: &Rc<World>, overlap: bool) {
     let secret = change_client_secret(world, overlap);
     world.timers.sleep(world.rng.seconds(1, 120)).await;
-    while !set_secret(world, secret.clone()).await {
-        world.timers.sleep(Duration::from_secs(5)).await;
-    }
+    set_for_certain(world, &secret).await;
     if overlap {
         world.timers.sleep(world.rng.seconds(1, 120)).await;
         world.books.client_secrets.borrow_mut().retain(|taken| *taken == secret);
+    }
+}
+
+async fn set_for_certain(world: &Rc<World>, secret: &str) {
+    while !set_secret(world, secret.to_owned()).await {
+        world.timers.sleep(Duration::from_secs(5)).await;
     }
 }
 

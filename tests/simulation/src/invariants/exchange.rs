@@ -114,7 +114,11 @@ impl Drop for Conversation<'_> {
         let waited = self.ports.monotonic_now().saturating_sub(written.unwrap_or_default());
         // The deadline counts from before the connection was made.
         let connecting = Duration::from_secs(11);
-        self.set(if waited + connecting >= bounds::TOKEN_DEADLINE { End::Deadline } else { End::Dropped });
+        let patience = match monitor.is_second(number) {
+            true => bounds::SECOND_TOKEN_DEADLINE,
+            false => bounds::TOKEN_DEADLINE,
+        };
+        self.set(if waited + connecting >= patience { End::Deadline } else { End::Dropped });
     }
 }
 

@@ -36,6 +36,8 @@ pub(crate) struct Monitor {
     /// Renewals that ended in the middle of their work, or to which the store did not say for all of their patience
     /// what it had written.
     interrupted: RefCell<BTreeSet<u64>>,
+    /// Renewals whose host stood still under a claim, so that another may have taken it over.
+    overtaken: RefCell<BTreeSet<u64>>,
     claims: RefCell<BTreeMap<String, Claimed>>,
     grants: RefCell<BTreeMap<String, Grant>>,
     standings: RefCell<BTreeMap<String, Standing>>,

@@ -1,6 +1,7 @@
 //! Records as they land: generations grow, lineages never come back, sign-outs are not undone, nothing stands in clear,
 //! and nobody is asked to sign in without a cause.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::bounds;
@@ -15,6 +16,9 @@ use crate::books::CANARY;
 use crate::clock::Instant;
 use crate::ports::SimulatedPorts;
 use crate::world::World;
+
+/// A claim may be taken over after 55 seconds without a sign of life, of which its owner may spend some at work.
+const LONG_STANDSTILL: Duration = Duration::from_secs(20);
 
 /// A grant's record as it stands.
 #[derive(Clone)]
@@ -42,9 +46,24 @@ pub(crate) struct Claimed {
     host: usize,
     lineage: String,
     generation: u64,
+    /// How long its host had stood still in all when it landed.
+    frozen_before: Duration,
 }
 
 impl Monitor {
+    /// Notes whether the host of a renewal stood still under one of its claims for so long that another may have taken
+    /// it over. Such a renewal finds that out, and sends nothing.
+    pub(super) fn note_standstill(&self, world: &World, renewal: u64) {
+        let claims = self.claims.borrow();
+        let stood_still = claims.values().filter(|claim| claim.renewal == Some(renewal)).any(|claim| {
+            let frozen = world.hosts[claim.host].frozen_for(world.now());
+            frozen.saturating_sub(claim.frozen_before) >= LONG_STANDSTILL
+        });
+        if stood_still {
+            self.overtaken.borrow_mut().insert(renewal);
+        }
+    }
+
     /// A write has just happened.
     pub(crate) fn landed(&self, world: &World, ports: &SimulatedPorts, key: &str, value: Option<&[u8]>) {
         let Some(value) = value else { return };
@@ -99,6 +118,7 @@ impl Monitor {
                 host: ports.host,
                 lineage: record.lineage.clone(),
                 generation: record.generation,
+                frozen_before: world.hosts[ports.host].frozen_for(world.now()),
             };
             self.claims.borrow_mut().entry(claim.id.clone()).or_insert(claimed);
         }
@@ -186,12 +206,17 @@ impl Monitor {
         let of_this =
             claims.values().filter(|claim| claim.lineage == grant.lineage && claim.generation == grant.generation);
         let interrupted = self.interrupted.borrow();
+        let overtaken = self.overtaken.borrow();
         let causes = of_this.filter(|claim| {
             let frozen = world.hosts[claim.host].frozen_until.get() + Duration::from_secs(20) > world.now();
-            let unresolved = |renewal| interrupted.contains(&renewal) || self.unresolved_requests(renewal);
+            let unresolved = |renewal| {
+                interrupted.contains(&renewal) || overtaken.contains(&renewal) || self.unresolved_requests(renewal)
+            };
             frozen || claim.renewal.is_some_and(unresolved)
         });
-        u32::try_from(causes.count()).unwrap_or(u32::MAX)
+        // A renewal that claims a second time has been interrupted once at most.
+        let renewals: BTreeSet<Option<u64>> = causes.map(|claim| claim.renewal).collect();
+        u32::try_from(renewals.len()).unwrap_or(u32::MAX)
     }
 
     /// Tokens that may not be served any more.

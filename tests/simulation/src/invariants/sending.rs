@@ -27,6 +27,7 @@ impl Monitor {
             format!("exchange {number} of renewal {:?}: sends {}", ports.renewal, short(&refresh_token))
         });
         let generation = session.and_then(|session| self.generation(world, session));
+        self.check_renewal(world, ports.renewal);
         self.check_alone(world, session, generation);
         self.check_repetition(world, &refresh_token, session);
         self.check_not_ended(world, ports.host, session, handed_over);
@@ -43,6 +44,29 @@ impl Monitor {
             end: None,
         });
         number
+    }
+
+    /// A renewal sends one request, and a second one only where the first was answered that the client was not accepted.
+    fn check_renewal(&self, world: &World, renewal: Option<u64>) {
+        let exchanges = self.exchanges.borrow();
+        let before = exchanges.iter().filter(|other| renewal.is_some() && other.renewal == renewal);
+        let ends: Vec<Option<End>> = before.map(|other| other.end).collect();
+        if !matches!(ends.as_slice(), [] | [Some(End::Answered(Meaning::InvalidClient))]) {
+            self.broken(
+                world,
+                "one request for each renewal",
+                format!("renewal {renewal:?} has sent before: {ends:?}"),
+            );
+        }
+    }
+
+    /// Whether an exchange is the second one of its renewal.
+    pub(super) fn is_second(&self, number: u64) -> bool {
+        let exchanges = self.exchanges.borrow();
+        let Some((this, before)) = exchanges.get(..=number as usize).and_then(|these| these.split_last()) else {
+            return false;
+        };
+        this.renewal.is_some() && before.iter().any(|other| other.renewal == this.renewal)
     }
 
     /// At most one request of a generation is under way. One that a late success has overtaken does not count: it
@@ -187,6 +211,7 @@ impl Monitor {
 
     /// A renewal is over: what it brought is stored, or there is a reason.
     pub(crate) fn renewal_ended(&self, world: &World, renewal: u64, interrupted: bool) {
+        self.note_standstill(world, renewal);
         // To everybody else a claim that nobody can say has been written is like one whose owner died.
         let trouble = self.store_trouble.borrow().get(&renewal).copied();
         let left_alone = trouble.is_some_and(|since| world.now() + bounds::PUT >= since + bounds::WRITE_BUDGET);
