@@ -19,17 +19,23 @@ impl<P: Ports> Core<P> {
         if fabric.record.service_principal_secret.is_none() {
             problems.push((AdvisoryKind::MissingServicePrincipal, service_principal_missing(&fabric.record.name)));
         }
+        // Nobody signs in where people enter tokens.
+        if fabric.record.takes_personal_access_tokens() {
+            return Ok(advisories_of(&fabric.record.name, problems));
+        }
         let app = self.app_connection(&deployment, &caller.tenant, fabric.record.app_connection.as_deref()).await;
         match app.map_err(Error::from) {
             Err(error @ Error::AppConnectionMissing(_)) => problems.push((AdvisoryKind::MissingAppConnection, error)),
             Err(error) => return Err(error),
             Ok(_) => {}
         }
-        Ok(problems
-            .into_iter()
-            .map(|(kind, error)| Advisory { kind, fabric: fabric.record.name.clone(), message: text_of(error) })
-            .collect())
+        Ok(advisories_of(&fabric.record.name, problems))
     }
+}
+
+fn advisories_of(fabric: &str, problems: Vec<(AdvisoryKind, Error)>) -> Vec<Advisory> {
+    let told = |(kind, error)| Advisory { kind, fabric: fabric.to_owned(), message: text_of(error) };
+    problems.into_iter().map(told).collect()
 }
 
 fn text_of(error: Error) -> String {

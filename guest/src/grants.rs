@@ -11,7 +11,7 @@ use crate::core::Core;
 use crate::discovery::is_on;
 use crate::error::{Failure, Result};
 use crate::ports::Ports;
-use crate::record::{GrantRecord, Identity, Record as _, SignInRecord, Stored, WRITE_ATTEMPTS, Written, over};
+use crate::record::{Ended, GrantRecord, Identity, Record as _, SignInRecord, Stored, WRITE_ATTEMPTS, Written, over};
 use crate::sealed_field::Preparation;
 use crate::sealing::Binding;
 use crate::secret::{AccessToken, RefreshToken};
@@ -41,6 +41,8 @@ pub struct SignedIn<'a> {
     pub caller: &'a Caller,
     /// What was asked for.
     pub pending: &'a SignInRecord,
+    /// What stood in the grant's place before.
+    pub former: &'a FormerGrant,
     /// Through which app connection.
     pub app: &'a AppConnection,
     /// The tokens.
@@ -49,6 +51,21 @@ pub struct SignedIn<'a> {
     pub me: &'a Me,
     /// When the tokens were asked for.
     pub asked_at: Duration,
+}
+
+/// What stood in the place of a grant when its sign-in began to be completed: the mark of its last write, if there was
+/// any.
+pub struct FormerGrant(Option<String>);
+
+impl FormerGrant {
+    /// Whether nobody has ended it since. Who ends a grant leaves a new tombstone, or takes away what cannot be read.
+    fn still_stands(&self, now: Option<&GrantRecord>) -> bool {
+        match (&self.0, now) {
+            (None, None) => true,
+            (Some(_), None) => false,
+            (former, Some(now)) => now.ended != Some(Ended::SignedOut) || former.as_ref() == Some(&now.writer),
+        }
+    }
 }
 
 /// The tokens of one generation, sealed.
@@ -128,7 +145,15 @@ impl<P: Ports> Core<P> {
         base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(self.random::<16>())
     }
 
-    /// Stores what a sign-in gave, as a new lineage, unless the person is somebody else than before.
+    /// What stands in the place where a sign-in's grant will be kept.
+    pub(crate) async fn former_grant(&self, caller: &Caller, pending: &SignInRecord) -> Result<FormerGrant> {
+        let key = storage_key::person_grant(&caller.tenant, &pending.issuer, &pending.client_id, &caller.user);
+        let grant: Option<Stored<GrantRecord>> = self.read(&key).await?;
+        Ok(FormerGrant(grant.map(|grant| grant.record.writer)))
+    }
+
+    /// Stores what a sign-in gave, as a new lineage, unless the person is somebody else than before, or their grants were
+    /// ended while they signed in.
     pub(crate) async fn store_new_grant(
         &self,
         signed_in: SignedIn<'_>,
@@ -152,9 +177,14 @@ impl<P: Ports> Core<P> {
     /// `record` has its durations as of when the tokens were asked for. They are counted down right before each write:
     /// reading what is there may have taken long.
     async fn replace_grant(&self, signed_in: SignedIn<'_>, key: &str, record: &GrantRecord) -> Result<()> {
-        let SignedIn { caller, me, asked_at, .. } = signed_in;
+        let SignedIn { caller, me, asked_at, former, .. } = signed_in;
         let mut before: Option<Stored<GrantRecord>> = self.read(key).await?;
         for _ in 0..WRITE_ATTEMPTS {
+            if !former.still_stands(before.as_ref().map(|before| &before.record)) {
+                return Err(Error::Conflict(
+                    "Your sign-ins to Databricks were ended while you signed in. Begin again.".to_owned(),
+                ));
+            }
             if let Some(before) = &before {
                 self.expect_same_subject(caller, before, record, me).await?;
             }
@@ -255,4 +285,35 @@ fn new_grant(signed_in: &SignedIn<'_>, prepared: PreparedGrant, key: &str) -> Re
         writer,
         unknown: serde_json::Map::new(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::renewal::tests::grant;
+
+    #[test]
+    fn a_sign_in_is_stored_over_whatever_stood_there_before_it_was_completed_and_over_no_later_end() {
+        let alive = GrantRecord { writer: "a".into(), ..grant(Duration::ZERO, None).record };
+        let renewed = GrantRecord { writer: "b".into(), ..alive.clone() };
+        let ended =
+            |writer: &str| GrantRecord { ended: Some(Ended::SignedOut), writer: writer.into(), ..alive.clone() };
+        let session_over = GrantRecord { ended: Some(Ended::SessionEnded), ..renewed.clone() };
+        let former = |writer: Option<&str>| FormerGrant(writer.map(str::to_owned));
+        for (former, now, stands) in [
+            (former(None), None, true),
+            (former(None), Some(alive.clone()), true),
+            (former(None), Some(ended("t")), false),
+            (former(Some("a")), Some(alive.clone()), true),
+            (former(Some("a")), Some(renewed), true),
+            (former(Some("a")), Some(session_over), true),
+            (former(Some("a")), Some(ended("t")), false),
+            (former(Some("t")), Some(ended("t")), true),
+            (former(Some("t")), Some(ended("u")), false),
+            (former(Some("a")), None, false),
+        ] {
+            let what = now.as_ref().map(|now| (now.ended, now.writer.clone()));
+            assert_eq!(former.still_stands(now.as_ref()), stands, "{:?} {what:?}", former.0);
+        }
+    }
 }

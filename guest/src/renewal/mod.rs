@@ -9,6 +9,8 @@
 mod claiming;
 mod settling;
 mod standing;
+#[cfg(test)]
+pub(crate) use standing::tests;
 
 use std::time::Duration;
 
@@ -125,7 +127,7 @@ impl<P: Ports> Core<P> {
                 app.name
             )));
         }
-        let workspace = Workspace { root: &stored.record.workspace, account_id: account_of(&stored.record.issuer) };
+        let workspace = Workspace::from(&stored.record);
         let server = self.discover(&workspace).await?;
         if server.issuer != stored.record.issuer {
             return Err(Error::WrongWorkspace(format!(
@@ -217,9 +219,4 @@ fn next_generation(
 /// The token that a renewal is to bring.
 fn next_reference(record: &GrantRecord) -> TokenReference {
     TokenReference { lineage: record.lineage.clone(), generation: record.generation.saturating_add(1) }
-}
-
-/// The account id in the issuer of a host that serves several accounts.
-fn account_of(issuer: &str) -> Option<&str> {
-    issuer.split_once("/oidc/accounts/").map(|(_, account)| account)
 }
