@@ -22,6 +22,8 @@ mod connection_test;
 #[cfg(test)]
 mod discovery;
 #[cfg(test)]
+mod end_grants;
+#[cfg(test)]
 mod example;
 #[cfg(test)]
 mod fabrics;
@@ -37,6 +39,8 @@ mod mixed_versions;
 mod pending_sign_in;
 #[cfg(test)]
 mod permissions;
+#[cfg(test)]
+mod personal_access_tokens;
 #[cfg(test)]
 mod postgresql;
 #[cfg(test)]

@@ -3,6 +3,9 @@
 //! A selection is gone through in three parts. First the sign-ins that have begun, so that none of them is stored after its
 //! person's grants have been gone through; then the grants; then the personal access tokens.
 
+#[cfg(test)]
+mod tests;
+
 use super::{cursor, next_cursor};
 use crate::contract::administration::{EndedGrants, GrantSelection};
 use crate::contract::journal::{Action, Outcome};
