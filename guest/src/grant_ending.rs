@@ -73,7 +73,8 @@ impl<P: Ports> Core<P> {
             let sign_in = Stored::<SignInRecord>::parse(key, entry).ok();
             if let Some(taken) = sign_in.filter(|sign_in| sign_in.record.used_up) {
                 let ended = self.bar(tenant, &taken).await?;
-                self.ports.delete(key, revision).await?;
+                // It is barred; if it cannot be removed now it is cleared out with those that nobody completed.
+                let _ = self.ports.delete(key, revision).await;
                 return Ok(ended);
             }
             match self.ports.delete(key, revision).await? {

@@ -10,8 +10,9 @@ use crate::contract::{Caller, Error};
 use crate::core::Core;
 use crate::discovery::is_on;
 use crate::error::{Failure, Result};
+use crate::former_grant::FormerGrant;
 use crate::ports::Ports;
-use crate::record::{Ended, GrantRecord, Identity, Record as _, SignInRecord, Stored, WRITE_ATTEMPTS, Written, over};
+use crate::record::{GrantRecord, Identity, Record as _, SignInRecord, Stored, WRITE_ATTEMPTS, Written, over};
 use crate::sealed_field::Preparation;
 use crate::sealing::Binding;
 use crate::secret::{AccessToken, RefreshToken};
@@ -51,21 +52,6 @@ pub struct SignedIn<'a> {
     pub me: &'a Me,
     /// When the tokens were asked for.
     pub asked_at: Duration,
-}
-
-/// What stood in the place of a grant when its sign-in began to be completed: the mark of its last write, if there was
-/// any.
-pub struct FormerGrant(Option<String>);
-
-impl FormerGrant {
-    /// Whether nobody has ended it since. Who ends a grant leaves a new tombstone, or takes away what cannot be read.
-    fn still_stands(&self, now: Option<&GrantRecord>) -> bool {
-        match (&self.0, now) {
-            (None, None) => true,
-            (Some(_), None) => false,
-            (former, Some(now)) => now.ended != Some(Ended::SignedOut) || former.as_ref() == Some(&now.writer),
-        }
-    }
 }
 
 /// The tokens of one generation, sealed.
@@ -143,13 +129,6 @@ impl<P: Ports> Core<P> {
     pub(crate) fn random_name(&self) -> String {
         use base64::Engine as _;
         base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(self.random::<16>())
-    }
-
-    /// What stands in the place where a sign-in's grant will be kept.
-    pub(crate) async fn former_grant(&self, caller: &Caller, pending: &SignInRecord) -> Result<FormerGrant> {
-        let key = storage_key::person_grant(&caller.tenant, &pending.issuer, &pending.client_id, &caller.user);
-        let grant: Option<Stored<GrantRecord>> = self.read(&key).await?;
-        Ok(FormerGrant(grant.map(|grant| grant.record.writer)))
     }
 
     /// Stores what a sign-in gave, as a new lineage, unless the person is somebody else than before, or their grants were
@@ -285,35 +264,4 @@ fn new_grant(signed_in: &SignedIn<'_>, prepared: PreparedGrant, key: &str) -> Re
         writer,
         unknown: serde_json::Map::new(),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::renewal::tests::grant;
-
-    #[test]
-    fn a_sign_in_is_stored_over_whatever_stood_there_before_it_was_completed_and_over_no_later_end() {
-        let alive = GrantRecord { writer: "a".into(), ..grant(Duration::ZERO, None).record };
-        let renewed = GrantRecord { writer: "b".into(), ..alive.clone() };
-        let ended =
-            |writer: &str| GrantRecord { ended: Some(Ended::SignedOut), writer: writer.into(), ..alive.clone() };
-        let session_over = GrantRecord { ended: Some(Ended::SessionEnded), ..renewed.clone() };
-        let former = |writer: Option<&str>| FormerGrant(writer.map(str::to_owned));
-        for (former, now, stands) in [
-            (former(None), None, true),
-            (former(None), Some(alive.clone()), true),
-            (former(None), Some(ended("t")), false),
-            (former(Some("a")), Some(alive.clone()), true),
-            (former(Some("a")), Some(renewed), true),
-            (former(Some("a")), Some(session_over), true),
-            (former(Some("a")), Some(ended("t")), false),
-            (former(Some("t")), Some(ended("t")), true),
-            (former(Some("t")), Some(ended("u")), false),
-            (former(Some("a")), None, false),
-        ] {
-            let what = now.as_ref().map(|now| (now.ended, now.writer.clone()));
-            assert_eq!(former.still_stands(now.as_ref()), stands, "{:?} {what:?}", former.0);
-        }
-    }
 }

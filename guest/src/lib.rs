@@ -30,6 +30,7 @@ pub mod discovery;
 pub mod error;
 pub mod exchange;
 pub mod fabrics;
+pub mod former_grant;
 pub mod gateway;
 pub(crate) mod grant_ending;
 pub mod grants;

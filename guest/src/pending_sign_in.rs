@@ -17,7 +17,7 @@ use crate::contract::storage::Precondition;
 use crate::contract::{Caller, Error, Retry};
 use crate::core::Core;
 use crate::error::{Failure, Result, nanoseconds};
-use crate::grants::FormerGrant;
+use crate::former_grant::FormerGrant;
 use crate::pkce;
 use crate::ports::Ports;
 use crate::record::{DiscoveryRecord, FabricRecord, Record as _, SignInRecord, Stored, Written};
