@@ -43,7 +43,7 @@ pub struct NewSignIn {
     pub scopes: Vec<String>,
 }
 
-/// A sign-in that is being completed. Its record stays until [`Core::forget_sign_in`].
+/// A sign-in that is being completed. Its record stays until it is forgotten, well or badly completed.
 pub struct TakenSignIn {
     /// What was stored when it began.
     pub pending: Stored<SignInRecord>,

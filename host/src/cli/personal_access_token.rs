@@ -6,7 +6,6 @@ use std::fmt;
 use std::process::ExitCode;
 
 use clap::Subcommand;
-use fabric_auth::contract::Error;
 use serde::Serialize;
 
 use super::context::{Context, Session, about_fabric};
@@ -66,7 +65,7 @@ async fn remove(session: &Session, fabric: &str) -> Result<(), Failure> {
     // So that a fabric that is not there is told apart from a token that is not there.
     session.fabric(fabric).await?;
     let removed = session.host.remove_personal_access_token(&session.caller, fabric).await;
-    removed.map_err(|error: Error| error.into())
+    removed.map_err(Failure::from)
 }
 
 impl fmt::Display for View {

@@ -141,14 +141,11 @@ impl<'a> FabricView<'a> {
 
     /// One line on the sign-in.
     fn summary(&self) -> String {
+        let takes_tokens = self.authentication == Authentication::PersonalAccessToken.word();
         match (self.problem_text, self.signed_in, self.reason, self.session_expires_in) {
             (Some(problem), ..) => format!("not known: {problem}"),
-            (None, true, ..) if self.authentication == Authentication::PersonalAccessToken.word() => {
-                "personal access token entered".to_owned()
-            }
-            (None, false, Some(reason), _) if self.authentication == Authentication::PersonalAccessToken.word() => {
-                format!("personal access token required ({reason})")
-            }
+            (None, true, ..) if takes_tokens => "personal access token entered".to_owned(),
+            (None, false, Some(reason), _) if takes_tokens => format!("personal access token required ({reason})"),
             (None, true, _, Some(session)) => format!("signed in, for {session} if not used"),
             (None, true, _, None) => "signed in".to_owned(),
             (None, false, Some(reason), _) => format!("sign-in required ({reason})"),
