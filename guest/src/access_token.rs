@@ -1,7 +1,8 @@
 //! Handing out access tokens.
 
+mod personal;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod waiting;
 
 #[cfg(test)]
@@ -13,7 +14,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use crate::contract::journal::Action;
-use crate::contract::{Activity, Caller, Error, IdentityKind, SignInReason, TokenDescription};
+use crate::contract::{Activity, Caller, Error, IdentityKind, SignInReason, TokenDescription, TokenReference};
 use crate::core::{Core, event};
 use crate::discovery::Workspace;
 use crate::error::{Failure, Result};
@@ -32,12 +33,19 @@ const BETWEEN_ROUNDS: Duration = Duration::from_millis(50);
 
 /// Whose token an activity on a fabric calls for, and where it is kept.
 pub(crate) struct Holder {
-    /// Key of the grant.
+    /// Key of the grant, or of the personal access token.
     pub grant: String,
     /// Person or service principal.
     pub identity: IdentityKind,
     /// The fabric.
     pub fabric: Stored<FabricRecord>,
+}
+
+impl Holder {
+    /// Whether the token is a personal access token, and its record no grant.
+    pub(crate) fn is_personal_access_token(&self) -> bool {
+        self.identity == IdentityKind::Person && self.fabric.record.takes_personal_access_tokens()
+    }
 }
 
 impl<P: Ports> Core<P> {
@@ -82,6 +90,10 @@ impl<P: Ports> Core<P> {
         identity: IdentityKind,
     ) -> Result<Holder, Failure> {
         let grant = match identity {
+            IdentityKind::Person if fabric.record.takes_personal_access_tokens() => {
+                self.deployment()?;
+                storage_key::personal_access_token(&caller.tenant, &fabric.record.name, &caller.user)
+            }
             IdentityKind::Person => self.person_grant_key(caller, &fabric.record).await?,
             IdentityKind::ServicePrincipal => {
                 self.deployment()?;
@@ -136,6 +148,9 @@ impl<P: Ports> Core<P> {
     ) -> Result<Option<(Zeroizing<String>, TokenDescription)>, Failure> {
         let mut asking = self.tokens.borrow().asking(self.ports.monotonic());
         let mut holder = self.holder(caller, fabric, activity).await?;
+        if holder.is_personal_access_token() {
+            return self.serve_personal_access_token(caller, holder, key, asking).await;
+        }
         let grant = match self.look(&holder).await? {
             Some(grant) => grant,
             None => {
@@ -145,13 +160,16 @@ impl<P: Ports> Core<P> {
                 // Meanwhile the fabric may have changed, and what this caller may do.
                 asking = self.tokens.borrow().asking(self.ports.monotonic());
                 holder = self.holder(caller, fabric, activity).await?;
+                if holder.is_personal_access_token() {
+                    return Err(changed_meanwhile().into());
+                }
                 self.look(&holder).await?.ok_or_else(changed_meanwhile)?
             }
         };
         if grant.until_window().is_zero() && grant.record.ended.is_none() {
             self.ports.start(&grant.key);
         }
-        if let Some(served) = self.confirmed(key, &grant, asking) {
+        if let Some(served) = self.confirmed(key, &grant.record.reference(), asking) {
             return Ok(Some(served));
         }
         let token = self.access_token_of(&caller.tenant, &grant).await?;
@@ -180,10 +198,10 @@ impl<P: Ports> Core<P> {
     fn confirmed(
         &self,
         key: &CacheKey,
-        grant: &Stored<GrantRecord>,
+        reference: &TokenReference,
         asking: Asking,
     ) -> Option<(Zeroizing<String>, TokenDescription)> {
-        let confirmed = self.tokens.borrow_mut().confirm(key, &grant.record.reference(), asking);
+        let confirmed = self.tokens.borrow_mut().confirm(key, reference, asking);
         confirmed.then(|| self.serve_from_cache(key, true)).flatten()
     }
 

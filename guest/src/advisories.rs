@@ -21,6 +21,10 @@ impl<P: Ports> Core<P> {
             let error = service_principal_missing(&fabric.record.name);
             problems.push((AdvisoryKind::MissingServicePrincipal, text_of(error)));
         }
+        // Nobody signs in where people enter tokens.
+        if fabric.record.takes_personal_access_tokens() {
+            return Ok(advisories_of(&fabric.record.name, problems));
+        }
         let app = self.app_connection(&deployment, &caller.tenant, fabric.record.app_connection.as_deref()).await;
         match app.map_err(Error::from) {
             Err(error @ (Error::AppConnectionMissing(_) | Error::Misconfigured(_))) => {
@@ -30,11 +34,13 @@ impl<P: Ports> Core<P> {
             Ok(app) if app.is_secret_refused() => problems.push((AdvisoryKind::RefusedClientSecret, refused(&app))),
             Ok(_) => {}
         }
-        Ok(problems
-            .into_iter()
-            .map(|(kind, message)| Advisory { kind, fabric: fabric.record.name.clone(), message })
-            .collect())
+        Ok(advisories_of(&fabric.record.name, problems))
     }
+}
+
+fn advisories_of(fabric: &str, problems: Vec<(AdvisoryKind, String)>) -> Vec<Advisory> {
+    let told = |(kind, message)| Advisory { kind, fabric: fabric.to_owned(), message };
+    problems.into_iter().map(told).collect()
 }
 
 fn text_of(error: Error) -> String {

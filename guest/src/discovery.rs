@@ -15,7 +15,7 @@ use crate::core::Core;
 use crate::error::{Failure, Result};
 use crate::exchange::{CALL_DEADLINE, unreachable};
 use crate::ports::{HttpFailure, HttpRequest, HttpResponse, Ports};
-use crate::record::{DiscoveryRecord, FabricRecord, Record as _, Stored};
+use crate::record::{DiscoveryRecord, FabricRecord, GrantRecord, Record as _, Stored};
 use crate::storage_key;
 
 /// A document is used this long without asking again. Databricks does not move endpoints; an hour bounds the effect
@@ -36,6 +36,14 @@ pub struct Workspace<'a> {
 impl<'a> From<&'a FabricRecord> for Workspace<'a> {
     fn from(fabric: &'a FabricRecord) -> Self {
         Self { root: &fabric.workspace, account_id: fabric.account_id.as_deref() }
+    }
+}
+
+impl<'a> From<&'a GrantRecord> for Workspace<'a> {
+    fn from(grant: &'a GrantRecord) -> Self {
+        // The issuer of a host that serves several accounts names the account.
+        let account_id = grant.issuer.split_once("/oidc/accounts/").map(|(_, account)| account);
+        Self { root: &grant.workspace, account_id }
     }
 }
 

@@ -10,6 +10,7 @@ use crate::contract::{Caller, Error};
 use crate::core::Core;
 use crate::discovery::is_on;
 use crate::error::{Failure, Result};
+use crate::former_grant::FormerGrant;
 use crate::ports::Ports;
 use crate::record::{GrantRecord, Identity, Record as _, SignInRecord, Stored, WRITE_ATTEMPTS, Written, over};
 use crate::sealed_field::Preparation;
@@ -41,6 +42,8 @@ pub struct SignedIn<'a> {
     pub caller: &'a Caller,
     /// What was asked for.
     pub pending: &'a SignInRecord,
+    /// What stood in the grant's place before.
+    pub former: &'a FormerGrant,
     /// Through which app connection.
     pub app: &'a AppConnection,
     /// The tokens.
@@ -128,7 +131,8 @@ impl<P: Ports> Core<P> {
         base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(self.random::<16>())
     }
 
-    /// Stores what a sign-in gave, as a new lineage, unless the person is somebody else than before.
+    /// Stores what a sign-in gave, as a new lineage, unless the person is somebody else than before, or their grants were
+    /// ended while they signed in.
     pub(crate) async fn store_new_grant(
         &self,
         signed_in: SignedIn<'_>,
@@ -152,9 +156,14 @@ impl<P: Ports> Core<P> {
     /// `record` has its durations as of when the tokens were asked for. They are counted down right before each write:
     /// reading what is there may have taken long.
     async fn replace_grant(&self, signed_in: SignedIn<'_>, key: &str, record: &GrantRecord) -> Result<()> {
-        let SignedIn { caller, me, asked_at, .. } = signed_in;
+        let SignedIn { caller, me, asked_at, former, .. } = signed_in;
         let mut before: Option<Stored<GrantRecord>> = self.read(key).await?;
         for _ in 0..WRITE_ATTEMPTS {
+            if !former.still_stands(before.as_ref().map(|before| &before.record)) {
+                return Err(Error::Conflict(
+                    "Your sign-ins to Databricks were ended while you signed in. Begin again.".to_owned(),
+                ));
+            }
             if let Some(before) = &before {
                 self.expect_same_subject(caller, before, record, me).await?;
             }

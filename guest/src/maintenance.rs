@@ -39,7 +39,9 @@ impl<P: Ports> Core<P> {
     pub async fn renewals_due(&self, horizon: Duration, after: Option<&str>) -> Result<DuePage> {
         storage_key::check_cursor(storage_key::GRANTS, after)?;
         let since = self.ports.monotonic().saturating_sub(IN_USE_FOR);
-        let in_use = self.tokens.borrow_mut().grants_served_since(since);
+        let mut in_use = self.tokens.borrow_mut().grants_served_since(since);
+        // A personal access token is no grant, and there is nothing to renew it with.
+        in_use.retain(|key| key.starts_with(storage_key::GRANTS));
         let mut left = in_use.range::<str, _>((after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded));
         let (mut due, mut last) = (Vec::new(), None);
         for grant in left.by_ref().take(PIECE as usize) {

@@ -13,10 +13,11 @@ use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 use crate::app_connections::AppConnection;
-use crate::contract::storage::{Precondition, WriteOutcome};
+use crate::contract::storage::Precondition;
 use crate::contract::{Caller, Error, Retry};
 use crate::core::Core;
 use crate::error::{Failure, Result, nanoseconds};
+use crate::former_grant::FormerGrant;
 use crate::pkce;
 use crate::ports::Ports;
 use crate::record::{DiscoveryRecord, FabricRecord, Record as _, SignInRecord, Stored, Written};
@@ -40,6 +41,16 @@ pub struct NewSignIn {
     pub verifier: CodeVerifier,
     /// The scopes to ask for.
     pub scopes: Vec<String>,
+}
+
+/// A sign-in that is being completed. Its record stays until it is forgotten, well or badly completed.
+pub struct TakenSignIn {
+    /// What was stored when it began.
+    pub pending: Stored<SignInRecord>,
+    /// What stood where its grant will be kept, as of before it was used up.
+    pub former: Result<FormerGrant>,
+    /// For forgetting it.
+    revision: u64,
 }
 
 impl<P: Ports> Core<P> {
@@ -76,6 +87,7 @@ impl<P: Ports> Core<P> {
             binding: binding_digest(&new.binding),
             lineage: self.random_text(),
             code_verifier: String::new(),
+            used_up: false,
             unknown: serde_json::Map::new(),
         };
         let key = storage_key::sign_in(&caller.tenant, &caller.user, new.state.expose());
@@ -112,17 +124,21 @@ impl<P: Ports> Core<P> {
 
     /// Finds the sign-in that a callback belongs to and uses it up. What does not belong together leaves it there for
     /// the browser that began it.
+    ///
+    /// What stands in the grant's place is read first: whoever ends the person's grants after that finds this sign-in,
+    /// pending or used up, and in the latter case leaves a mark in the grant's place.
     pub(crate) async fn take_sign_in(
         &self,
         caller: &Caller,
         state: &SignInState,
         binding: &BindingSecret,
-    ) -> Result<Stored<SignInRecord>> {
+    ) -> Result<TakenSignIn> {
         let unknown = || {
             Error::NotFound("This sign-in is not known: it was completed already, took longer than ten minutes, or was begun by somebody else. Begin again.".to_owned())
         };
         let key = storage_key::sign_in(&caller.tenant, &caller.user, state.expose());
-        let pending: Stored<SignInRecord> = self.read(&key).await?.ok_or_else(unknown)?;
+        let pending: Option<Stored<SignInRecord>> = self.read(&key).await?;
+        let pending = pending.filter(|pending| !pending.record.used_up).ok_or_else(unknown)?;
         let same: bool = binding_digest(binding).as_bytes().ct_eq(pending.record.binding.as_bytes()).into();
         if !same {
             return Err(Error::invalid(
@@ -130,10 +146,21 @@ impl<P: Ports> Core<P> {
                 "This sign-in was begun in another browser. Complete it there, or begin again here.",
             ));
         }
-        match self.ports.delete(&key, pending.revision).await? {
-            WriteOutcome::Written(_) if pending.age < SIGN_IN_LIFE => Ok(pending),
-            _ => Err(unknown()),
+        if pending.age >= SIGN_IN_LIFE {
+            self.ports.delete(&key, pending.revision).await?;
+            return Err(unknown());
         }
+        let former = self.former_grant(caller, &pending.record).await;
+        match self.write(&key, &pending.record.taken(), None, pending.precondition()).await? {
+            Written::Done(revision) => Ok(TakenSignIn { pending, former, revision }),
+            Written::Lost(_) => Err(unknown()),
+        }
+    }
+
+    /// Forgets a sign-in that was completed, well or badly. If that fails it is cleared out with those that nobody
+    /// completed.
+    pub(crate) async fn forget_sign_in(&self, taken: &TakenSignIn) {
+        let _ = self.ports.delete(&taken.pending.key, taken.revision).await;
     }
 
     /// Opens a sign-in's code verifier, and shows by that that its record is what was stored when it began. Nothing of a
@@ -183,6 +210,7 @@ fn verifier_place(record: &SignInRecord) -> String {
         binding,
         lineage: _,
         code_verifier: _,
+        used_up: _,
         unknown: _,
     } = record;
     let presence = |present: bool| if present { "present" } else { "absent" };
@@ -235,8 +263,16 @@ mod tests {
             binding: "digest".into(),
             lineage: "lineage".into(),
             code_verifier: "sealed".into(),
+            used_up: false,
             unknown: serde_json::Map::new(),
         }
+    }
+
+    #[test]
+    fn nothing_of_a_sign_in_that_is_used_up_completes_it_again() {
+        let taken = record().taken();
+        assert!(taken.used_up && taken.binding.is_empty() && taken.code_verifier.is_empty());
+        assert_eq!((taken.issuer, taken.client_id), (record().issuer, record().client_id));
     }
 
     #[test]

@@ -34,7 +34,10 @@ impl<P: Ports> Core<P> {
         let answer = PeerAnswer::read(rejection.status, None, body);
         match api_failure::classify(&answer, rejection.location.as_deref()) {
             ApiFailure::TokenRejected => {
-                let verdict = self.reject(&holder.grant, token).await?;
+                let verdict = match holder.is_personal_access_token() {
+                    true => self.reject_personal_access_token(&holder.grant, token).await?,
+                    false => self.reject(&holder.grant, token).await?,
+                };
                 // Also where another host has replaced the token: this one may still remember it.
                 self.tokens.borrow_mut().invalidate(std::slice::from_ref(&holder.grant));
                 if verdict == RejectionVerdict::TokenRejected {

@@ -17,7 +17,7 @@ use crate::error::Result;
 use crate::grants::granted_scopes;
 use crate::permissions;
 use crate::ports::Ports;
-use crate::record::{DiscoveryRecord, FabricRecord, GrantRecord, Record as _, Stored, WRITE_ATTEMPTS, Written, over};
+use crate::record::{DiscoveryRecord, FabricRecord, GrantRecord, Stored, WRITE_ATTEMPTS, Written, over};
 use crate::secret::ClientSecret;
 use crate::token_call::TokenCallFailure;
 use crate::token_failure::GrantType;
@@ -193,29 +193,12 @@ impl<P: Ports> Core<P> {
 /// A record without a token, for the fabric's present credentials; its scopes are those that will be asked for.
 fn blank(fabric: &FabricRecord, server: &DiscoveryRecord, client_id: &str) -> GrantRecord {
     GrantRecord {
-        version: GrantRecord::VERSION,
         workspace: fabric.workspace.clone(),
         workspace_id: fabric.workspace_id.clone().or_else(|| server.workspace_id.clone().filter(|_| server.unified)),
         issuer: server.issuer.clone(),
         client_id: client_id.to_owned(),
-        app_connection: None,
-        lineage: fabric.lineage.clone(),
-        generation: 0,
-        ended: None,
         scopes: scopes_of(fabric),
-        subject: None,
-        identity: None,
-        access_token: None,
-        refresh_token: None,
-        life: Duration::ZERO,
-        remaining: Duration::ZERO,
-        session_remaining: Duration::ZERO,
-        reusable_for: Duration::ZERO,
-        unresolved: 0,
-        claim: None,
-        cool_down: None,
-        writer: String::new(),
-        unknown: serde_json::Map::new(),
+        ..GrantRecord::blank(fabric.lineage.clone())
     }
 }
 

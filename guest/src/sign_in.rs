@@ -16,11 +16,11 @@ use crate::core::{Core, event, outcome};
 use crate::discovery::Workspace;
 use crate::error::{Result, nanoseconds};
 use crate::grants::SignedIn;
-use crate::pending_sign_in::{NewSignIn, SIGN_IN_LIFE};
+use crate::pending_sign_in::{NewSignIn, SIGN_IN_LIFE, TakenSignIn};
 use crate::permissions;
 use crate::pkce;
 use crate::ports::Ports;
-use crate::record::{DiscoveryRecord, FabricRecord, SignInRecord, Stored};
+use crate::record::{DiscoveryRecord, FabricRecord, SignInRecord};
 use crate::secret::{AuthorizationCode, BindingSecret, ClientSecret, CodeVerifier};
 use crate::text;
 use crate::token_call::TokenCallFailure;
@@ -66,11 +66,12 @@ impl<P: Ports> Core<P> {
         permissions::check_caller(caller)?;
         let deployment = self.deployment()?;
         let callback = callback::parse(&callback_query)?;
-        let pending = self.take_sign_in(caller, &callback.state, &binding).await?;
-        let result = self.finish(&deployment, caller, &pending, callback).await;
+        let taken = self.take_sign_in(caller, &callback.state, &binding).await?;
+        let result = self.finish(&deployment, caller, &taken, callback).await;
+        self.forget_sign_in(&taken).await;
         let mut entry = event(caller, Action::SignInCompleted);
-        entry.fabric = Some(pending.record.fabric.clone());
-        entry.workspace = Some(pending.record.workspace.clone());
+        entry.fabric = Some(taken.pending.record.fabric.clone());
+        entry.workspace = Some(taken.pending.record.workspace.clone());
         entry.databricks_user = result.as_ref().ok().map(|completed| completed.databricks_user.clone());
         entry.outcome = outcome(&result);
         self.journal(entry).await;
@@ -81,18 +82,19 @@ impl<P: Ports> Core<P> {
         &self,
         deployment: &Description,
         caller: &Caller,
-        pending: &Stored<SignInRecord>,
+        taken: &TakenSignIn,
         callback: Callback,
     ) -> Result<CompletedSignIn> {
-        let verifier = self.code_verifier_of(caller, pending).await?;
-        check_issuer(&pending.record, callback.issuer.as_deref())?;
+        let verifier = self.code_verifier_of(caller, &taken.pending).await?;
+        check_issuer(&taken.pending.record, callback.issuer.as_deref())?;
         match callback.answer {
             Answer::Refused { code, description } => {
-                let app = self.app_connection(deployment, &caller.tenant, Some(&pending.record.app_connection)).await;
+                let record = &taken.pending.record;
+                let app = self.app_connection(deployment, &caller.tenant, Some(&record.app_connection)).await;
                 let set_for = app.ok().and_then(|app| app.set_for);
-                Err(callback::refusal(&code, &description, &pending.record.scopes, set_for))
+                Err(callback::refusal(&code, &description, &record.scopes, set_for))
             }
-            Answer::Code(code) => self.exchange_code(deployment, caller, pending, code, verifier).await,
+            Answer::Code(code) => self.exchange_code(deployment, caller, taken, code, verifier).await,
         }
     }
 
@@ -101,11 +103,13 @@ impl<P: Ports> Core<P> {
         &self,
         deployment: &Description,
         caller: &Caller,
-        pending: &Stored<SignInRecord>,
+        taken: &TakenSignIn,
         code: AuthorizationCode,
         verifier: CodeVerifier,
     ) -> Result<CompletedSignIn> {
-        let record = &pending.record;
+        let record = &taken.pending.record;
+        // A grant that cannot be read is not written over, so that the code would be spent for nothing.
+        let former = taken.former.as_ref().map_err(Clone::clone)?;
         let app = self.app_connection(deployment, &caller.tenant, Some(&record.app_connection)).await?;
         if app.client_id != record.client_id {
             return Err(Error::Conflict("The app connection was changed while you signed in. Begin again.".to_owned()));
@@ -116,7 +120,7 @@ impl<P: Ports> Core<P> {
         let exchanged = self.exchange(record, &secrets, &code, &verifier).await;
         let Exchanged { reply, asked_at, by_previous } = exchanged.map_err(|failure| failure.of_person(app.set_for))?;
         let me = self.who_am_i(&record.workspace, record.workspace_id.as_deref(), &reply.access_token).await?;
-        let signed_in = SignedIn { caller, pending: record, app: &app, reply: &reply, me: &me, asked_at };
+        let signed_in = SignedIn { caller, pending: record, former, app: &app, reply: &reply, me: &me, asked_at };
         let completed = self.store_new_grant(signed_in, prepared).await;
         if by_previous {
             self.note_secret_refused(&caller.tenant, &app, &record.workspace).await;
@@ -167,9 +171,16 @@ struct Exchanged {
     by_previous: bool,
 }
 
-/// Whether the caller is somebody who can sign in.
+/// Whether the caller is somebody who can sign in, on a fabric where that is what people do.
 fn may_sign_in(caller: &Caller, fabric: &FabricRecord) -> Result<()> {
-    permissions::identity_for(caller, fabric, crate::contract::Activity::PipelineDevelopment).map(|_| ())
+    permissions::identity_for(caller, fabric, crate::contract::Activity::PipelineDevelopment)?;
+    if fabric.takes_personal_access_tokens() {
+        return Err(Error::invalid(
+            "fabric",
+            "People do not sign in on this fabric: it takes personal access tokens. Enter yours.",
+        ));
+    }
+    Ok(())
 }
 
 /// The redirect URL: one of the deployment's, byte for byte, since Databricks compares it so.

@@ -49,11 +49,23 @@ pub fn sign_in(tenant: &str, user: &str, state: &str) -> String {
 
 /// Prefix of one user's pending sign-ins.
 pub fn sign_ins_of(tenant: &str, user: &str) -> String {
-    format!("{SIGN_INS}{}/{}/", encode(tenant), user_digest(tenant, user))
+    format!("{}{}/", sign_ins(tenant), user_digest(tenant, user))
+}
+
+/// Prefix of a tenant's pending sign-ins.
+pub fn sign_ins(tenant: &str) -> String {
+    format!("{SIGN_INS}{}/", encode(tenant))
 }
 
 /// Prefix of all pending sign-ins.
 pub const SIGN_INS: &str = "sign-in/";
+
+/// Where the grant of a pending sign-in will be kept, by the key of the sign-in, which names its user by a digest only.
+/// `None` when it is not the key of one.
+pub fn grant_of_sign_in(tenant: &str, sign_in: &str, issuer: &str, client_id: &str) -> Option<String> {
+    let (user, _state) = sign_in.strip_prefix(&sign_ins(tenant))?.split_once('/')?;
+    Some(format!("{}{user}/{}/{}", person_grants(tenant), digest(&["issuer", issuer]), digest(&["client", client_id])))
+}
 
 /// What a workspace's authorization server said about itself. A host that serves several accounts has one for each.
 pub fn discovery(workspace_root: &str, account_id: Option<&str>) -> String {
@@ -72,7 +84,12 @@ pub fn person_grant(tenant: &str, issuer: &str, client_id: &str, user: &str) -> 
 
 /// Prefix of one user's grants from one issuer, whichever client they were given to.
 pub fn person_grants_at(tenant: &str, issuer: &str, user: &str) -> String {
-    format!("{}{}/{}/", person_grants(tenant), user_digest(tenant, user), digest(&["issuer", issuer]))
+    format!("{}{}/", person_grants_of(tenant, user), digest(&["issuer", issuer]))
+}
+
+/// Prefix of one user's grants.
+pub fn person_grants_of(tenant: &str, user: &str) -> String {
+    format!("{}{}/", person_grants(tenant), user_digest(tenant, user))
 }
 
 /// Prefix of a tenant's grants of people.
@@ -122,6 +139,33 @@ pub fn parse_grant(key: &str) -> Option<GrantKey> {
     }
     let (tenant, fabric) = key.strip_prefix(SERVICE_PRINCIPAL_GRANTS)?.split_once('/')?;
     Some(GrantKey::ServicePrincipal { tenant: decode(tenant)?, fabric: decode(fabric)? })
+}
+
+/// A person's personal access token for a fabric.
+pub fn personal_access_token(tenant: &str, fabric: &str, user: &str) -> String {
+    format!("{}{}", personal_access_tokens_on(tenant, fabric), user_digest(tenant, user))
+}
+
+/// Prefix of everybody's personal access tokens for a fabric.
+pub fn personal_access_tokens_on(tenant: &str, fabric: &str) -> String {
+    format!("{}{}/", personal_access_tokens(tenant), encode(fabric))
+}
+
+/// Prefix of a tenant's personal access tokens.
+pub fn personal_access_tokens(tenant: &str) -> String {
+    format!("personal-access-token/{}/", encode(tenant))
+}
+
+/// The fabric in the key of a tenant's personal access token. `None` when it is not one.
+pub fn fabric_of_personal_access_token(tenant: &str, key: &str) -> Option<String> {
+    let (fabric, _user) = key.strip_prefix(&personal_access_tokens(tenant))?.split_once('/')?;
+    decode(fabric)
+}
+
+/// Whether this is the key of a user's own personal access token, for whichever fabric.
+pub fn is_personal_access_token_of(tenant: &str, user: &str, key: &str) -> bool {
+    let rest = key.strip_prefix(&personal_access_tokens(tenant)).and_then(|rest| rest.split_once('/'));
+    rest.is_some_and(|(_fabric, of)| of == user_digest(tenant, user))
 }
 
 /// Checks that a cursor is one that a listing of this prefix gave.
@@ -208,6 +252,29 @@ mod tests {
     }
 
     #[test]
+    fn the_key_of_a_pending_sign_in_leads_to_its_users_grant() {
+        let pending = sign_in("acme & co", "alice", "state");
+        assert!(pending.starts_with(&sign_ins("acme & co")));
+        assert_eq!(
+            grant_of_sign_in("acme & co", &pending, "https://x/oidc", "client"),
+            Some(person_grant("acme & co", "https://x/oidc", "client", "alice"))
+        );
+        assert_eq!(grant_of_sign_in("globex", &pending, "https://x/oidc", "client"), None);
+    }
+
+    #[test]
+    fn the_key_of_a_personal_access_token_tells_fabric_and_user_to_its_own_tenant() {
+        let key = personal_access_token("acme & co", "dev/eu", "alice");
+        assert!(key.starts_with(&personal_access_tokens_on("acme & co", "dev/eu")));
+        assert!(!key.starts_with(&personal_access_tokens_on("acme & co", "dev")));
+        assert_eq!(fabric_of_personal_access_token("acme & co", &key).as_deref(), Some("dev/eu"));
+        assert_eq!(fabric_of_personal_access_token("acme", &key), None);
+        assert!(is_personal_access_token_of("acme & co", "alice", &key));
+        assert!(!is_personal_access_token_of("acme & co", "bob", &key));
+        assert!(!is_personal_access_token_of("acme", "alice", &key));
+    }
+
+    #[test]
     fn a_fabrics_key_gives_back_its_name_to_its_own_tenant() {
         let key = fabric("acme & co", "dev/eu");
         assert_eq!(fabric_name("acme & co", &key).as_deref(), Some("dev/eu"));
@@ -217,6 +284,7 @@ mod tests {
     #[test]
     fn the_longest_names_stay_within_a_keys_bounds() {
         assert!(service_principal_grant(&"/".repeat(64), &"ü".repeat(64)).len() <= 1_024);
+        assert!(personal_access_token(&"/".repeat(64), &"ü".repeat(64), "alice").len() <= 1_024);
     }
 
     #[test]

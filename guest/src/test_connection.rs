@@ -12,6 +12,7 @@ use crate::discovery::Workspace;
 use crate::error::Result;
 use crate::exchange::LARGE_REPLY;
 use crate::permissions;
+use crate::personal_access_token;
 use crate::ports::{HttpRequest, Ports};
 use crate::record::{DiscoveryRecord, FabricRecord, Stored};
 use crate::secret::{AccessToken, ClientSecret};
@@ -27,6 +28,23 @@ struct Subject {
     stored: bool,
 }
 
+impl Subject {
+    /// Whether what is tested is the caller's personal access token.
+    fn has_personal_access_token(&self) -> bool {
+        self.identity == IdentityKind::Person && self.fabric.record.takes_personal_access_tokens()
+    }
+
+    /// A personal access token needs no authorization server.
+    fn first_step(&self) -> TestStep {
+        if self.has_personal_access_token() { TestStep::AccessToken } else { TestStep::Discovery }
+    }
+
+    /// What a refusal of the workspace means to whoever is tested.
+    fn told(&self, problem: Error) -> Error {
+        if self.has_personal_access_token() { personal_access_token::in_its_words(problem) } else { problem }
+    }
+}
+
 impl<P: Ports> Core<P> {
     /// `databricks-oauth.test-connection`.
     pub async fn test_connection(
@@ -37,8 +55,8 @@ impl<P: Ports> Core<P> {
         identity: IdentityKind,
         step: Option<TestStep>,
     ) -> Result<TestResult> {
-        let step = step.unwrap_or(TestStep::Discovery);
         let subject = self.subject(caller, fabric, service_principal_secret, identity).await?;
+        let step = step.unwrap_or(subject.first_step());
         let outcome = match step {
             TestStep::Discovery => self.test_discovery(&subject).await,
             TestStep::AccessToken => self.test_access_token(caller, &subject).await,
@@ -94,6 +112,7 @@ impl<P: Ports> Core<P> {
     async fn test_access_token(&self, caller: &Caller, subject: &Subject) -> Result<String> {
         self.test_token(caller, subject).await?;
         Ok(match subject.identity {
+            _ if subject.has_personal_access_token() => "You have entered a personal access token.".to_owned(),
             IdentityKind::Person => "You are signed in.".to_owned(),
             IdentityKind::ServicePrincipal => "Databricks accepts the service principal's credentials.".to_owned(),
         })
@@ -102,7 +121,7 @@ impl<P: Ports> Core<P> {
     async fn test_identity(&self, caller: &Caller, subject: &Subject) -> Result<String> {
         let token = self.test_token(caller, subject).await?;
         let (root, workspace_id) = place(&subject.fabric.record);
-        let me = self.who_am_i(root, workspace_id, &token).await?;
+        let me = self.who_am_i(root, workspace_id, &token).await.map_err(|problem| subject.told(problem))?;
         Ok(format!("Databricks knows this identity as {}.", me.user_name))
     }
 
@@ -112,7 +131,8 @@ impl<P: Ports> Core<P> {
         let (root, workspace_id) = place(fabric);
         let path = compute_path(fabric.kind.into(), fabric.compute.as_deref());
         let request = HttpRequest { reply_limit: LARGE_REPLY, ..HttpRequest::get(format!("{root}{path}")) };
-        let reply = self.call_workspace(request, root, workspace_id, &token).await?;
+        let reply =
+            self.call_workspace(request, root, workspace_id, &token).await.map_err(|problem| subject.told(problem))?;
         let reply = reply.json().ok_or_else(|| api_call::unexpected(root))?;
         Ok(compute_detail(fabric.kind.into(), fabric.compute.as_deref(), &reply))
     }
@@ -126,6 +146,11 @@ impl<P: Ports> Core<P> {
         }
         if !subject.stored && subject.identity == IdentityKind::ServicePrincipal {
             return self.token_with_stored_secret(caller, fabric).await;
+        }
+        if subject.has_personal_access_token() {
+            self.deployment()?;
+            let stored = self.usable_personal_access_token(caller, &fabric.record).await?;
+            return Ok(self.open_personal_access_token(&caller.tenant, &stored).await?);
         }
         let holder = self.holder_of(caller, fabric.clone(), subject.identity).await?;
         let grant = self.usable_grant(&holder).await?;

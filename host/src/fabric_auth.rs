@@ -288,21 +288,34 @@ impl FabricAuth {
         call!(self, [&caller.tenant], prophecy_fabric_auth_administration.call_remove_fabric(owned, name))
     }
 
-    /// `set-personal-access-token`.
+    /// `set-personal-access-token`: gives the Databricks user whose it is.
     ///
     /// # Errors
-    /// As in `wit/administration.wit`; `unsupported` as yet.
+    /// As in `wit/administration.wit`.
     pub async fn set_personal_access_token(
         &self,
         caller: &Caller,
         fabric: &str,
         token: &SecretString,
-    ) -> Result<(), Error> {
+    ) -> Result<String, Error> {
         let (owned, name, token) = (caller.clone(), fabric.to_owned(), token.expose_secret().to_owned());
         call!(
             self,
             [&caller.tenant],
             prophecy_fabric_auth_administration.call_set_personal_access_token(owned, name, token)
+        )
+    }
+
+    /// `remove-personal-access-token`.
+    ///
+    /// # Errors
+    /// As in `wit/administration.wit`.
+    pub async fn remove_personal_access_token(&self, caller: &Caller, fabric: &str) -> Result<(), Error> {
+        let (owned, name) = (caller.clone(), fabric.to_owned());
+        call!(
+            self,
+            [&caller.tenant],
+            prophecy_fabric_auth_administration.call_remove_personal_access_token(owned, name)
         )
     }
 
@@ -315,10 +328,10 @@ impl FabricAuth {
         call!(self, [&caller.tenant], prophecy_fabric_auth_administration.call_list_grants(owned, after))
     }
 
-    /// `end-grants`.
+    /// `end-grants`: a piece; go on with its `next`.
     ///
     /// # Errors
-    /// As in `wit/administration.wit`; `unsupported` as yet.
+    /// As in `wit/administration.wit`.
     pub async fn end_grants(
         &self,
         caller: &Caller,

@@ -1,6 +1,6 @@
 //! Parameters that are not acceptable, for every exported function: named by their field, and nothing is changed.
 
-use fabric_auth::contract::administration::AppConnectionSettings;
+use fabric_auth::contract::administration::{AppConnectionSettings, GrantSelection};
 use fabric_auth::contract::databricks_oauth::{FabricSelection, Rejection};
 use fabric_auth::contract::{Activity, Caller, Error, FabricSettings, IdentityKind, TokenReference};
 use fabric_auth::storage::Storage as _;
@@ -29,7 +29,7 @@ async fn call_everything(world: &World, caller: &Caller, fabric: &str) -> Vec<(&
     let stored = FabricSelection::Stored(fabric.into());
     let unsaved = FabricSelection::Unsaved(settings.clone());
     let person = IdentityKind::Person;
-    let all = fabric_auth::contract::administration::GrantSelection::All;
+    let nobody = GrantSelection::OfUser("nobody".into());
     vec![
         ("begin-sign-in", host.begin_sign_in(caller, fabric, None).await.err()),
         ("complete-sign-in", host.complete_sign_in(caller, &query, &secret).await.err()),
@@ -49,8 +49,9 @@ async fn call_everything(world: &World, caller: &Caller, fabric: &str) -> Vec<(&
         ("list-fabrics", host.list_fabrics(caller, None).await.err()),
         ("remove-fabric", host.remove_fabric(caller, fabric).await.err()),
         ("set-personal-access-token", host.set_personal_access_token(caller, fabric, &secret).await.err()),
+        ("remove-personal-access-token", host.remove_personal_access_token(caller, fabric).await.err()),
         ("list-grants", host.list_grants(caller, None).await.err()),
-        ("end-grants", host.end_grants(caller, all, None).await.err()),
+        ("end-grants", host.end_grants(caller, nobody, None).await.err()),
         ("reseal", host.reseal(caller, None).await.err()),
         ("restore-check", host.restore_check(caller, None).await.err()),
     ]

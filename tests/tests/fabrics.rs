@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fabric_auth::contract::{Authentication, FabricKind, FabricSettings};
+use fabric_auth::contract::{FabricKind, FabricSettings};
 use fabric_auth::storage::Storage as _;
 use fabric_auth_tests::{
     DEV, FlakyStore, World, alice, cluster_admin, fabric_settings, operator, stranger, team_admin, with_principal,
@@ -227,20 +227,6 @@ async fn a_removed_fabric_is_gone_with_its_credentials_and_peoples_sign_ins_stay
     world.host.put_fabric(&team_admin(), fabric_settings(DEV, world.workspace.url()), None, None).await.unwrap();
     world.token(&alice()).await.unwrap();
     assert!(!world.host.get_fabric(&alice(), DEV).await.unwrap().has_service_principal_secret);
-}
-
-/// What is not built yet says so.
-#[tokio::test]
-async fn what_is_not_supported_yet_is_answered_as_such() {
-    let world = World::new().await;
-    let settings = FabricSettings {
-        authentication: Authentication::PersonalAccessToken,
-        ..fabric_settings("pat", world.workspace.url())
-    };
-    assert_eq!(case_of(world.host.put_fabric(&team_admin(), settings, None, None).await), "unsupported");
-    assert_eq!(case_of(world.host.set_personal_access_token(&alice(), DEV, &"dapi0".into()).await), "unsupported");
-    let one = fabric_auth::contract::administration::GrantSelection::OfUser("alice".into());
-    assert_eq!(case_of(world.host.end_grants(&cluster_admin(), one, None).await), "unsupported");
 }
 
 /// Scopes that a fabric asks for beyond those that a person agreed to.

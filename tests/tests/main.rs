@@ -28,6 +28,8 @@ mod data_access;
 #[cfg(test)]
 mod discovery;
 #[cfg(test)]
+mod end_grants;
+#[cfg(test)]
 mod example;
 #[cfg(test)]
 mod fabrics;
@@ -45,6 +47,8 @@ mod mixed_versions;
 mod pending_sign_in;
 #[cfg(test)]
 mod permissions;
+#[cfg(test)]
+mod personal_access_tokens;
 #[cfg(test)]
 mod postgresql;
 #[cfg(test)]

@@ -5,14 +5,13 @@ use zeroize::Zeroizing;
 use super::{client_id, plain_name, scopes, secret};
 use crate::contract::administration::{FabricDescription, FabricPage};
 use crate::contract::journal::Action;
-use crate::contract::{Authentication, Caller, Error, FabricKind, FabricSettings, IdentityKind};
+use crate::contract::{Caller, Error, FabricKind, FabricSettings, IdentityKind};
 use crate::core::{Core, event, outcome};
 use crate::error::Result;
-use crate::fabrics::{credentials_place, is_in_place, no_personal_access_tokens, service_principal_secret_binding};
+use crate::fabrics::{credentials_place, is_in_place, service_principal_secret_binding};
 use crate::permissions;
 use crate::ports::Ports;
 use crate::record::{FabricRecord, Listed, Record as _, Stored, WRITE_ATTEMPTS, Written, over};
-use crate::secret::PersonalAccessToken;
 use crate::storage_key;
 use crate::workspace_url::{Acceptance, WorkspaceUrl};
 
@@ -49,10 +48,17 @@ impl<P: Ports> Core<P> {
                 // Somebody else was first. What they wrote is looked at anew: it may be of another revision than was
                 // expected, or of another team.
                 Ok(Written::Lost(_)) => continue,
-                Ok(Written::Done(revision)) => Ok(description(&record, revision)),
+                Ok(Written::Done(revision)) => Ok(revision),
                 Err(error) => Err(error),
             };
             self.tokens.borrow_mut().invalidate(std::slice::from_ref(&key));
+            let result = match result {
+                Ok(revision) => {
+                    let before = before.as_ref().map(|before| &before.record);
+                    self.after_change(&caller.tenant, before, &record).await.map(|()| description(&record, revision))
+                }
+                Err(error) => Err(error),
+            };
             let action = if before.is_some() { Action::FabricChanged } else { Action::FabricCreated };
             let mut entry = event(caller, action);
             entry.fabric = Some(record.name.clone());
@@ -62,6 +68,15 @@ impl<P: Ports> Core<P> {
             return result;
         }
         Err(Error::unavailable("The fabric keeps being changed from elsewhere. Try again.", None))
+    }
+
+    /// Removes what people have entered and is of no use any more. Also where there was no fabric before: it may have been
+    /// removed without that coming to its end.
+    async fn after_change(&self, tenant: &str, before: Option<&FabricRecord>, now: &FabricRecord) -> Result<()> {
+        if before.is_some_and(|before| same_tokens(before, now)) {
+            return Ok(());
+        }
+        self.remove_personal_access_tokens_on(tenant, &now.name).await
     }
 
     /// A fabric as it stands in a form. A stored secret comes with it only while workspace and client id are those it
@@ -138,9 +153,6 @@ impl<P: Ports> Core<P> {
         let deployment = self.deployment()?;
         permissions::bounded("settings.name", &settings.name, 128)?;
         permissions::bounded("settings.team", &settings.team, 128)?;
-        if settings.authentication == Authentication::PersonalAccessToken {
-            return Err(no_personal_access_tokens());
-        }
         if let Some(app) = &settings.app_connection {
             plain_name("settings.app-connection", app)?;
         }
@@ -169,6 +181,7 @@ impl<P: Ports> Core<P> {
             workspace_id: workspace.workspace_id().map(str::to_owned),
             account_id: workspace.account_id().map(str::to_owned),
             team: settings.team.clone(),
+            authentication: settings.authentication.into(),
             app_connection: settings.app_connection.clone(),
             scopes: scopes("settings.scopes", &settings.scopes)?,
             service_principal_scopes: scopes("settings.service-principal-scopes", &settings.service_principal_scopes)?,
@@ -179,13 +192,6 @@ impl<P: Ports> Core<P> {
             lineage: String::new(),
             unknown: serde_json::Map::new(),
         })
-    }
-
-    /// `administration.set-personal-access-token`.
-    pub async fn set_personal_access_token(&self, caller: &Caller, fabric: &str, _: PersonalAccessToken) -> Result<()> {
-        let stored = self.fabric(caller, fabric).await?;
-        permissions::use_fabric(caller, &stored.record)?;
-        Err(no_personal_access_tokens())
     }
 
     /// `administration.get-fabric`.
@@ -249,7 +255,7 @@ impl<P: Ports> Core<P> {
         self.remove(&key).await?;
         self.tokens.borrow_mut().invalidate(&[key]);
         self.remove(&storage_key::service_principal_grant(&caller.tenant, name)).await?;
-        Ok(())
+        self.remove_personal_access_tokens_on(&caller.tenant, name).await
     }
 }
 
@@ -259,6 +265,14 @@ fn same_credentials(before: &FabricRecord, now: &FabricRecord) -> bool {
         && before.workspace == now.workspace
         && before.account_id == now.account_id
         && before.service_principal_client_id == now.service_principal_client_id
+}
+
+/// Whether the personal access tokens that people have entered are of use after a change, or are for another workspace.
+fn same_tokens(before: &FabricRecord, now: &FabricRecord) -> bool {
+    let place = |record: &FabricRecord| {
+        (record.workspace.clone(), record.workspace_id.clone(), record.account_id.clone(), record.authentication)
+    };
+    now.takes_personal_access_tokens() && place(before) == place(now)
 }
 
 /// Whether tokens that were obtained before the change may still be served.

@@ -1,7 +1,7 @@
-//! Listing grants. Ending others' grants comes later.
+//! Listing grants.
 
 use crate::access_token::sign_in_reason;
-use crate::contract::administration::{EndedGrants, GrantDescription, GrantPage, GrantSelection};
+use crate::contract::administration::{GrantDescription, GrantPage};
 use crate::contract::journal::Action;
 use crate::contract::{Caller, Error};
 use crate::core::Core;
@@ -50,12 +50,5 @@ impl<P: Ports> Core<P> {
             workspace: stored.record.workspace,
             grant: stored.key,
         })
-    }
-
-    /// `administration.end-grants`.
-    pub async fn end_grants(&self, caller: &Caller, _: GrantSelection, _: Option<&str>) -> Result<EndedGrants> {
-        permissions::check_caller(caller)?;
-        permissions::administer_deployment(caller)?;
-        Err(Error::Unsupported("Ending other people's grants is not supported yet.".to_owned()))
     }
 }

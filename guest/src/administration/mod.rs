@@ -1,8 +1,10 @@
 //! Interface `administration`: app connections, fabrics, grants and sealed records.
 
 mod app_connections;
+mod end_grants;
 mod fabrics;
 mod grants;
+mod personal_access_tokens;
 mod reseal;
 mod restore_check;
 
@@ -25,11 +27,41 @@ impl<P: Ports> Core<P> {
         let mut entry = event_of_host(tenant, action, None);
         entry.fabric = match storage_key::parse_grant(&unreadable.key) {
             Some(GrantKey::ServicePrincipal { fabric, .. }) => Some(fabric),
-            _ => storage_key::fabric_name(tenant, &unreadable.key),
+            _ => storage_key::fabric_name(tenant, &unreadable.key)
+                .or_else(|| storage_key::fabric_of_personal_access_token(tenant, &unreadable.key)),
         };
         entry.outcome = Outcome::Failed(unreadable.error.case().to_owned());
         self.journal(entry).await;
     }
+}
+
+/// Takes apart a cursor that goes through several listings, one after the other: which of them, and the key after which to
+/// go on.
+///
+/// # Errors
+/// `invalid-input` (`after`) for one that [`next_cursor`] did not give.
+fn cursor(prefixes: &[String], after: Option<&str>) -> Result<(usize, Option<String>)> {
+    let Some(after) = after else { return Ok((0, None)) };
+    let (part, key) = after.split_once(':').ok_or_else(unknown_cursor)?;
+    let part: usize = part.parse().map_err(|_| unknown_cursor())?;
+    let prefix = prefixes.get(part).ok_or_else(unknown_cursor)?;
+    if key.is_empty() {
+        return Ok((part, None));
+    }
+    storage_key::check_cursor(prefix, Some(key))?;
+    Ok((part, Some(key.to_owned())))
+}
+
+/// Where to go on after a piece of one of so many listings, which gave this `next`. None after the last.
+fn next_cursor(listings: usize, part: usize, next: Option<String>) -> Option<String> {
+    match next {
+        Some(next) => Some(format!("{part}:{next}")),
+        None => (part + 1 < listings).then(|| format!("{}:", part + 1)),
+    }
+}
+
+fn unknown_cursor() -> Error {
+    Error::invalid("after", "Give back what `next` was, or none to begin.")
 }
 
 /// Puts scopes in order: trimmed, sorted, each once. Their spelling is Databricks' business.
@@ -110,6 +142,21 @@ mod tests {
         assert_eq!(client_id("f", "  abc \n").unwrap(), "abc");
         assert_eq!(secret("f", " dose1\t").unwrap(), "dose1");
         assert_eq!(scopes("f", &[" sql ".into(), "all-apis".into(), "sql".into()]).unwrap(), ["all-apis", "sql"]);
+    }
+
+    #[test]
+    fn a_cursor_goes_through_one_listing_after_the_other_and_leaves_none() {
+        let prefixes = ["a/".to_owned(), "b/".to_owned()];
+        let at = |after: Option<&str>| cursor(&prefixes, after).unwrap();
+        assert_eq!(at(None), (0, None));
+        let next = next_cursor(2, 0, Some("a/1".into()));
+        assert_eq!(at(next.as_deref()), (0, Some("a/1".into())));
+        let next = next_cursor(2, 0, None);
+        assert_eq!(at(next.as_deref()), (1, None));
+        assert_eq!(next_cursor(2, 1, None), None);
+        for after in ["", "a/1", "0:b/1", "1:a/1", "2:", "-1:", "0:a/\0"] {
+            assert!(cursor(&prefixes, Some(after)).is_err(), "{after}");
+        }
     }
 
     #[test]

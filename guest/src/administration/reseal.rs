@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::{cursor, next_cursor, unknown_cursor};
 use crate::app_connections::client_secret_binding;
 use crate::contract::administration::ResealProgress;
 use crate::contract::journal::Action;
@@ -12,9 +13,11 @@ use crate::error::Result;
 use crate::fabrics::{credentials_place, service_principal_secret_binding};
 use crate::grants::{ACCESS_TOKEN, IDENTITY, REFRESH_TOKEN};
 use crate::permissions;
+use crate::personal_access_token::token_place;
 use crate::ports::Ports;
 use crate::record::{
-    AppConnectionRecord, FabricRecord, GrantRecord, PreviousSecret, Record, Stored, Unreadable, Written,
+    AppConnectionRecord, FabricRecord, GrantRecord, PersonalAccessTokenRecord, PreviousSecret, Record, Stored, Unreadable,
+    Written,
 };
 use crate::sealing::{self, Binding};
 use crate::storage_key;
@@ -51,11 +54,12 @@ struct Kind {
 }
 
 /// The kinds, in the order they are gone through. Pending sign-ins are not among them: they are gone in ten minutes.
-const KINDS: [Kind; 4] = [
+const KINDS: [Kind; 5] = [
     Kind { prefix: storage_key::app_connections, unreadable: Action::AppConnectionUnreadable },
     Kind { prefix: storage_key::fabrics, unreadable: Action::FabricUnreadable },
     Kind { prefix: storage_key::person_grants, unreadable: Action::GrantUnreadable },
     Kind { prefix: storage_key::service_principal_grants, unreadable: Action::GrantUnreadable },
+    Kind { prefix: storage_key::personal_access_tokens, unreadable: Action::GrantUnreadable },
 ];
 
 impl<P: Ports> Core<P> {
@@ -63,11 +67,14 @@ impl<P: Ports> Core<P> {
     pub async fn reseal(&self, caller: &Caller, after: Option<&str>) -> Result<ResealProgress> {
         permissions::check_caller(caller)?;
         permissions::administer_deployment(caller)?;
-        let (kind, after) = cursor(&caller.tenant, after)?;
-        let Some(Kind { prefix, unreadable }) = KINDS.get(kind) else { return Err(unknown_cursor()) };
+        let prefixes = KINDS.map(|kind| (kind.prefix)(&caller.tenant));
+        let (kind, after) = cursor(&prefixes, after)?;
+        let (Some(prefix), Some(Kind { unreadable, .. })) = (prefixes.get(kind), KINDS.get(kind)) else {
+            return Err(unknown_cursor());
+        };
         let primary = self.prepare_seal().await?.key_id().to_owned();
         let listed_at = self.ports.monotonic();
-        let page = self.ports.list(&prefix(&caller.tenant), after.as_deref(), PIECE).await?;
+        let page = self.ports.list(prefix, after.as_deref(), PIECE).await?;
         let mut progress = ResealProgress { resealed: 0, current: 0, skipped: 0, unreadable: 0, next: None };
         for (key, entry) in page.entries {
             let listing = Listing { entry, at: listed_at };
@@ -81,10 +88,7 @@ impl<P: Ports> Core<P> {
                 }
             }
         }
-        progress.next = match page.next {
-            Some(next) => Some(format!("{kind}:{next}")),
-            None => (kind + 1 < KINDS.len()).then(|| format!("{}:", kind + 1)),
-        };
+        progress.next = next_cursor(KINDS.len(), kind, page.next);
         if progress.next.is_none() {
             self.journal(event(caller, Action::Resealed)).await;
         }
@@ -108,6 +112,10 @@ impl<P: Ports> Core<P> {
             },
             1 => match Stored::parse(key, entry) {
                 Ok(stored) => self.reseal_fabric(tenant, stored, primary).await,
+                Err(error) => return Ok(Resealed::Unreadable(error)),
+            },
+            4 => match Stored::parse(key, entry) {
+                Ok(stored) => self.reseal_personal_access_token(tenant, stored, primary).await,
                 Err(error) => return Ok(Resealed::Unreadable(error)),
             },
             _ => match Stored::parse(key, entry) {
@@ -186,6 +194,21 @@ impl<P: Ports> Core<P> {
         self.put_back(&stored, record, tag, changed).await
     }
 
+    async fn reseal_personal_access_token(
+        &self,
+        tenant: &str,
+        stored: Stored<PersonalAccessTokenRecord>,
+        primary: &str,
+    ) -> Result<Resealed> {
+        let mut record = stored.record.clone();
+        let place = token_place(&stored.record);
+        let mut identity = Some(record.identity);
+        let changed = self.reseal_field(&mut identity, &stored.identity_binding(tenant), primary).await?
+            | self.reseal_field(&mut record.token, &stored.token_binding(tenant, &place), primary).await?;
+        let record = PersonalAccessTokenRecord { identity: identity.unwrap_or_default(), ..record };
+        self.put_back(&stored, record, None, changed).await
+    }
+
     /// Opens and seals one field anew, unless it is under the primary key. Gives whether it was changed.
     async fn reseal_field(&self, field: &mut Option<String>, binding: &Binding<'_>, primary: &str) -> Result<bool> {
         let Some(sealed) = field.as_deref() else { return Ok(false) };
@@ -213,21 +236,4 @@ impl<P: Ports> Core<P> {
             Written::Lost(_) => Ok(Resealed::Skipped),
         }
     }
-}
-
-/// Takes a cursor apart: the kind of records, and the key after which to go on.
-fn cursor(tenant: &str, after: Option<&str>) -> Result<(usize, Option<String>)> {
-    let Some(after) = after else { return Ok((0, None)) };
-    let (kind, key) = after.split_once(':').ok_or_else(unknown_cursor)?;
-    let kind: usize = kind.parse().map_err(|_| unknown_cursor())?;
-    if key.is_empty() {
-        return Ok((kind, None));
-    }
-    let Kind { prefix, .. } = KINDS.get(kind).ok_or_else(unknown_cursor)?;
-    storage_key::check_cursor(&prefix(tenant), Some(key))?;
-    Ok((kind, Some(key.to_owned())))
-}
-
-fn unknown_cursor() -> Error {
-    Error::invalid("after", "Give back what `next` was, or none to begin.")
 }

@@ -49,8 +49,12 @@ impl Guest for Component {
         core().remove_fabric(&caller, &name).await
     }
 
-    async fn set_personal_access_token(caller: Caller, fabric: String, token: String) -> Result<(), Error> {
+    async fn set_personal_access_token(caller: Caller, fabric: String, token: String) -> Result<String, Error> {
         core().set_personal_access_token(&caller, &fabric, PersonalAccessToken::from(token)).await
+    }
+
+    async fn remove_personal_access_token(caller: Caller, fabric: String) -> Result<(), Error> {
+        core().remove_personal_access_token(&caller, &fabric).await
     }
 
     async fn list_grants(caller: Caller, after: Option<String>) -> Result<GrantPage, Error> {

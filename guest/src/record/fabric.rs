@@ -24,6 +24,9 @@ pub struct FabricRecord {
     pub account_id: Option<String>,
     /// The team.
     pub team: String,
+    /// How people authenticate.
+    #[serde(default)]
+    pub authentication: Method,
     /// The app connection; none for the default one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub app_connection: Option<String>,
@@ -59,6 +62,17 @@ pub enum Kind {
     Sql,
 }
 
+/// How people authenticate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Method {
+    /// By OAuth; the only method of records that name none.
+    #[default]
+    Oauth,
+    /// Each with a personal access token of their own.
+    PersonalAccessToken,
+}
+
 /// Whose identity.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -78,6 +92,11 @@ impl Record for FabricRecord {
 }
 
 impl FabricRecord {
+    /// Whether people authenticate with personal access tokens.
+    pub fn takes_personal_access_tokens(&self) -> bool {
+        self.authentication == Method::PersonalAccessToken
+    }
+
     /// The settings, as an administrator gave them, with the workspace normalised.
     pub fn settings(&self) -> FabricSettings {
         FabricSettings {
@@ -85,13 +104,31 @@ impl FabricRecord {
             kind: self.kind.into(),
             workspace: self.workspace.clone(),
             team: self.team.clone(),
-            authentication: Authentication::Oauth,
+            authentication: self.authentication.into(),
             app_connection: self.app_connection.clone(),
             service_principal_client_id: self.service_principal_client_id.clone(),
             scopes: self.scopes.clone(),
             service_principal_scopes: self.service_principal_scopes.clone(),
             compute: self.compute.clone(),
             metadata_crawl_identity: self.metadata_crawl_identity.into(),
+        }
+    }
+}
+
+impl From<Authentication> for Method {
+    fn from(authentication: Authentication) -> Self {
+        match authentication {
+            Authentication::Oauth => Self::Oauth,
+            Authentication::PersonalAccessToken => Self::PersonalAccessToken,
+        }
+    }
+}
+
+impl From<Method> for Authentication {
+    fn from(method: Method) -> Self {
+        match method {
+            Method::Oauth => Self::Oauth,
+            Method::PersonalAccessToken => Self::PersonalAccessToken,
         }
     }
 }

@@ -150,6 +150,35 @@ impl Record for GrantRecord {
 }
 
 impl GrantRecord {
+    /// A record of a lineage without a token, for nobody and of nowhere yet.
+    pub fn blank(lineage: String) -> Self {
+        Self {
+            version: Self::VERSION,
+            workspace: String::new(),
+            workspace_id: None,
+            issuer: String::new(),
+            client_id: String::new(),
+            app_connection: None,
+            lineage,
+            generation: 0,
+            ended: None,
+            scopes: Vec::new(),
+            subject: None,
+            identity: None,
+            access_token: None,
+            refresh_token: None,
+            life: Duration::ZERO,
+            remaining: Duration::ZERO,
+            session_remaining: Duration::ZERO,
+            reusable_for: Duration::ZERO,
+            unresolved: 0,
+            claim: None,
+            cool_down: None,
+            writer: String::new(),
+            unknown: Unknown::new(),
+        }
+    }
+
     /// Names the token in hand.
     pub fn reference(&self) -> TokenReference {
         TokenReference { lineage: self.lineage.clone(), generation: self.generation }

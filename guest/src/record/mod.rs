@@ -10,15 +10,17 @@ mod endpoint;
 mod fabric;
 mod grant;
 mod listed;
+mod personal_access_token;
 mod sign_in;
 
 pub use app_connection::{AppConnectionRecord, PreviousSecret, SecretHistory};
 pub use default_app_connection::DefaultAppConnectionRecord;
 pub use discovery::DiscoveryRecord;
 pub use endpoint::EndpointRecord;
-pub use fabric::FabricRecord;
+pub use fabric::{FabricRecord, Method};
 pub use grant::{Cause, Claim, CoolDown, Ended, GrantRecord, Identity};
 pub use listed::{Listed, Unreadable};
+pub use personal_access_token::PersonalAccessTokenRecord;
 pub use sign_in::SignInRecord;
 
 use std::time::Duration;
@@ -128,6 +130,23 @@ impl<P: Ports> Core<P> {
         }
     }
 
+    /// Removes everything under a prefix. Gives the keys of what there was.
+    pub(crate) async fn remove_all(&self, prefix: &str) -> Result<Vec<String>> {
+        let (mut removed, mut after) = (Vec::new(), None);
+        loop {
+            let page = self.ports.list(prefix, after.as_deref(), PIECE).await?;
+            for (key, _) in page.entries {
+                if self.remove(&key).await? {
+                    removed.push(key);
+                }
+            }
+            match page.next {
+                Some(next) => after = Some(next),
+                None => return Ok(removed),
+            }
+        }
+    }
+
     /// Removes whatever stands under a key. Gives whether there was something.
     pub(crate) async fn remove(&self, key: &str) -> Result<bool> {
         let mut revision = match self.ports.get(key).await? {
@@ -144,6 +163,9 @@ impl<P: Ports> Core<P> {
         Err(Error::Conflict("The record keeps changing. Try again.".to_owned()))
     }
 }
+
+/// How many records are listed at a time where all of them are wanted.
+const PIECE: u32 = 100;
 
 /// How often a read-change-write is tried before giving up. Each lost race means that somebody else succeeded.
 pub const WRITE_ATTEMPTS: u32 = 16;

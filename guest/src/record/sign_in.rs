@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::{Record, Unknown};
 
 /// A pending sign-in. Its key holds the digest of `state`; neither `state` nor the binding secret is stored. The sealed
-/// code verifier opens only while every member is what it was when it was sealed, but for `version` and `unknown`.
+/// code verifier opens only while every member is what it was when it was sealed, but for `version`, `used_up` and
+/// `unknown`.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct SignInRecord {
     /// Record version.
@@ -35,8 +36,12 @@ pub struct SignInRecord {
     pub binding: String,
     /// Random, and part of what the sealed code verifier is bound to.
     pub lineage: String,
-    /// The code verifier (RFC 7636), sealed.
+    /// The code verifier (RFC 7636), sealed. Empty once it is used up.
     pub code_verifier: String,
+    /// Whether it is being completed: used up, and here until its grant is stored, so that whoever ends the person's
+    /// grants meanwhile finds where that will be.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub used_up: bool,
     /// Members of newer versions.
     #[serde(flatten)]
     pub unknown: Unknown,
@@ -48,4 +53,16 @@ impl Record for SignInRecord {
     fn version(&self) -> u32 {
         self.version
     }
+}
+
+impl SignInRecord {
+    /// What stays of it while it is being completed: nothing to complete it with again. A host of a version that does not
+    /// know `used_up` finds that no browser began it.
+    pub fn taken(&self) -> Self {
+        Self { code_verifier: String::new(), binding: String::new(), used_up: true, ..self.clone() }
+    }
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
 }

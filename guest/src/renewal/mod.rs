@@ -11,6 +11,8 @@ mod claiming;
 mod sending;
 mod settling;
 mod standing;
+#[cfg(test)]
+pub(crate) use standing::tests;
 
 use std::time::Duration;
 
@@ -128,7 +130,7 @@ impl<P: Ports> Core<P> {
                 app.name
             )));
         }
-        let workspace = Workspace { root: &stored.record.workspace, account_id: account_of(&stored.record.issuer) };
+        let workspace = Workspace::from(&stored.record);
         let server = self.discover(&workspace).await?;
         if server.issuer != stored.record.issuer {
             return Err(Error::WrongWorkspace(format!(
@@ -229,9 +231,4 @@ fn next_generation(
 /// The token that a renewal is to bring.
 fn next_reference(record: &GrantRecord) -> TokenReference {
     TokenReference { lineage: record.lineage.clone(), generation: record.generation.saturating_add(1) }
-}
-
-/// The account id in the issuer of a host that serves several accounts.
-fn account_of(issuer: &str) -> Option<&str> {
-    issuer.split_once("/oidc/accounts/").map(|(_, account)| account)
 }

@@ -54,7 +54,7 @@ pub(super) fn requests_of_unknown_outcome(record: &GrantRecord) -> u32 {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::record::{Claim, CoolDown, Ended};
 
@@ -63,7 +63,7 @@ pub(super) mod tests {
     const TAKEOVER: Duration = SHIPPED.takeover_after;
 
     /// A grant whose token has this long left, with a claim that has been seen to stand this long.
-    pub(in crate::renewal) fn grant(remaining: Duration, claimed_for: Option<Duration>) -> Stored<GrantRecord> {
+    pub(crate) fn grant(remaining: Duration, claimed_for: Option<Duration>) -> Stored<GrantRecord> {
         Stored {
             record: GrantRecord {
                 version: 1,

@@ -2,7 +2,7 @@
 //! typed.
 
 /// The parameters, spelled as in `wit/`, and the options, arguments and settings that fill them.
-const PLACES: [(&str, &str); 20] = [
+const PLACES: [(&str, &str); 22] = [
     ("fabric", "FABRIC"),
     ("name", "NAME"),
     ("caller.user", "--user"),
@@ -22,6 +22,8 @@ const PLACES: [(&str, &str); 20] = [
     ("settings.service-principal-client-id", "--sp-client-id"),
     ("settings.service-principal-scopes", "--sp-scopes"),
     ("settings.compute", "--compute"),
+    ("token", "--token-file"),
+    ("selection", "--of-user or --of-fabric"),
     ("settings.metadata-crawl-identity", "--crawl-as"),
 ];
 

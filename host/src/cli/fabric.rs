@@ -29,7 +29,7 @@ pub(super) enum Fabric {
         #[arg(value_name = "FABRIC")]
         name: String,
     },
-    /// Remove a fabric and its service principal credentials; sign-ins stay
+    /// Remove a fabric, its service principal credentials and personal access tokens; sign-ins stay
     Remove {
         /// Its name
         #[arg(value_name = "FABRIC")]

@@ -35,6 +35,12 @@ pub(super) struct Add {
     /// Team that it belongs to
     #[arg(long, required_unless_present = "replace")]
     team: Option<String>,
+    /// How people authenticate [default: oauth]
+    ///
+    /// With personal-access-token each person enters one of their own: `fabric-auth personal-access-token set`. When a
+    /// fabric changes to oauth, or to another workspace, those are removed.
+    #[arg(long, value_name = "METHOD", value_parser = words::parser::<Authentication>())]
+    authentication: Option<Authentication>,
     /// App connection people sign in through [default: the default one]
     #[arg(long, value_name = "NAME")]
     app: Option<String>,
@@ -132,7 +138,7 @@ impl Add {
             kind: self.kind.unwrap_or(FabricKind::Spark),
             workspace: needed("--workspace-url", self.workspace.url())?,
             team: needed("--team", self.team.as_ref())?,
-            authentication: Authentication::Oauth,
+            authentication: self.authentication.unwrap_or(Authentication::Oauth),
             app_connection: given(self.app.as_ref()),
             service_principal_client_id: given(self.sp_client_id.as_ref()),
             scopes: self.scopes.as_deref().map(listed).unwrap_or_default(),
@@ -153,7 +159,7 @@ impl Add {
             kind: self.kind.unwrap_or(before.kind),
             workspace,
             team: self.team.clone().unwrap_or(before.team),
-            authentication: before.authentication,
+            authentication: self.authentication.unwrap_or(before.authentication),
             app_connection: over(&self.app, before.app_connection),
             service_principal_client_id: over(&self.sp_client_id, before.service_principal_client_id),
             scopes: self.scopes.as_deref().map_or(before.scopes, listed),

@@ -20,6 +20,7 @@ mod exit_status;
 mod fabric;
 mod fabric_add;
 mod failure;
+mod grants;
 mod init;
 mod inspect;
 mod keys;
@@ -29,6 +30,7 @@ mod loopback_redirect;
 mod methods;
 mod options;
 mod output;
+mod personal_access_token;
 mod restore_check;
 mod sealed_records;
 mod secret_source;
@@ -81,6 +83,9 @@ enum Command {
     Login(login::Login),
     /// Forget the sign-in to a fabric's workspace
     Logout(logout::Logout),
+    /// Your personal access token, on a fabric that takes them
+    #[command(subcommand)]
+    PersonalAccessToken(personal_access_token::PersonalAccessToken),
     /// Print an access token
     Token(token::Token),
     /// Who is signed in, until when, and what will need attention
@@ -89,6 +94,9 @@ enum Command {
     Test(test_connection::TestConnection),
     /// What will stand in the way later: exit code 4 if there is something, for a deployment pipeline
     Check(check::Check),
+    /// People's sign-ins: who has one, and ending them
+    #[command(subcommand)]
+    Grants(grants::Grants),
     /// The key ring that guards the stored secrets
     #[command(subcommand, after_help = keys::ORDER)]
     Keys(keys::Keys),
@@ -131,10 +139,12 @@ impl Command {
             Self::Fabric(fabric) => fabric.run(context).await,
             Self::Login(login) => login.run(context).await,
             Self::Logout(logout) => logout.run(context).await,
+            Self::PersonalAccessToken(token) => token.run(context).await,
             Self::Token(token) => token.run(context).await,
             Self::Status(status) => status.run(context).await,
             Self::Test(test) => test.run(context).await,
             Self::Check(check) => check.run(context).await,
+            Self::Grants(grants) => grants.run(context).await,
             Self::Keys(keys) => keys.run(context).await,
             Self::RestoreCheck(check) => check.run(context).await,
             Self::Inspect(inspect) => inspect.run(context),

@@ -1,6 +1,6 @@
 //! `fabric-auth status`: who is signed in, until when, and what will need attention and when.
 //!
-//! JSON: `{"user", "fabrics": [{"fabric", "workspace", "signed_in", "reason"?, "databricks_user"?, "scopes",
+//! JSON: `{"user", "fabrics": [{"fabric", "workspace", "authentication", "signed_in", "reason"?, "databricks_user"?, "scopes",
 //! "access_token_expires_in"?, "renewable", "session_expires_in"?, "attention": [{"kind", "due_in", "message"}],
 //! "problem"?}]}`, with one fabric when one is named. `problem` stands where the state could not be told.
 
@@ -8,9 +8,9 @@ use std::fmt;
 use std::process::ExitCode;
 
 use clap::Args;
-use fabric_auth::contract::Error;
 use fabric_auth::contract::administration::FabricDescription;
 use fabric_auth::contract::databricks_oauth::{Advisory, SignInState};
+use fabric_auth::contract::{Authentication, Error};
 use serde::Serialize;
 
 use super::context::{Context, Session};
@@ -33,6 +33,7 @@ pub(super) struct Status {
 struct Finding {
     fabric: String,
     workspace: String,
+    authentication: Authentication,
     state: Result<SignInState, Error>,
     advisories: Vec<Advisory>,
 }
@@ -49,6 +50,7 @@ struct View<'a> {
 struct FabricView<'a> {
     fabric: &'a str,
     workspace: &'a str,
+    authentication: &'static str,
     signed_in: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
@@ -103,6 +105,7 @@ impl Finding {
             advisories: session.host.advisories(&session.caller, &name).await?,
             fabric: name,
             workspace: fabric.settings.workspace,
+            authentication: fabric.settings.authentication,
         })
     }
 }
@@ -122,6 +125,7 @@ impl<'a> FabricView<'a> {
         Self {
             fabric: &finding.fabric,
             workspace: &finding.workspace,
+            authentication: finding.authentication.word(),
             signed_in: state.is_some_and(|state| state.required.is_none()),
             reason: state.and_then(|state| state.required).map(|reason| reason.word()),
             databricks_user: state.and_then(|state| state.databricks_user.as_deref()),
@@ -137,8 +141,11 @@ impl<'a> FabricView<'a> {
 
     /// One line on the sign-in.
     fn summary(&self) -> String {
+        let takes_tokens = self.authentication == Authentication::PersonalAccessToken.word();
         match (self.problem_text, self.signed_in, self.reason, self.session_expires_in) {
             (Some(problem), ..) => format!("not known: {problem}"),
+            (None, true, ..) if takes_tokens => "personal access token entered".to_owned(),
+            (None, false, Some(reason), _) if takes_tokens => format!("personal access token required ({reason})"),
             (None, true, _, Some(session)) => format!("signed in, for {session} if not used"),
             (None, true, _, None) => "signed in".to_owned(),
             (None, false, Some(reason), _) => format!("sign-in required ({reason})"),
@@ -150,6 +157,11 @@ impl<'a> FabricView<'a> {
 impl Attention {
     /// What the sign-in itself asks for.
     fn of(finding: &Finding, state: &SignInState) -> Option<Self> {
+        if finding.authentication == Authentication::PersonalAccessToken {
+            let enter = format!("Enter one with `fabric-auth personal-access-token set {}`.", finding.fabric);
+            let attention = Self { kind: "personal-access-token-required", due_in: Span::ZERO, message: enter };
+            return state.required.map(|_| attention);
+        }
         let login = format!("`fabric-auth login {}`", finding.fabric);
         if state.required.is_some() {
             let message = format!("Sign in with {login}.");

@@ -56,6 +56,8 @@ impl From<Action> for backend::Action {
             Action::TokenRejected => Self::TokenRejected,
             Action::LateReplyDropped => Self::LateReplyDropped,
             Action::GrantEnded => Self::GrantEnded,
+            Action::PersonalAccessTokenSet => Self::PersonalAccessTokenSet,
+            Action::PersonalAccessTokenRemoved => Self::PersonalAccessTokenRemoved,
             Action::RestoredGrantMarked => Self::RestoredGrantMarked,
             Action::ConnectionTested => Self::ConnectionTested,
             Action::Resealed => Self::Resealed,

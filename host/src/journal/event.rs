@@ -95,6 +95,10 @@ pub enum Action {
     LateReplyDropped,
     /// An administrator ended a grant.
     GrantEnded,
+    /// A person entered a personal access token.
+    PersonalAccessTokenSet,
+    /// A person's personal access token was removed.
+    PersonalAccessTokenRemoved,
     /// After a backup was put back, a grant was marked whose refresh token may have been spent since.
     RestoredGrantMarked,
     /// A connection was tested.

@@ -5,11 +5,15 @@
 #[cfg(test)]
 mod files;
 #[cfg(test)]
+mod grants;
+#[cfg(test)]
 mod init;
 #[cfg(test)]
 mod keys;
 #[cfg(test)]
 mod login;
+#[cfg(test)]
+mod personal_access_tokens;
 #[cfg(test)]
 mod postgresql;
 #[cfg(test)]

@@ -72,6 +72,11 @@ impl World {
         self.records.borrow_mut().remove(key);
     }
 
+    /// The keys of the records.
+    pub fn keys(&self) -> Vec<String> {
+        self.records.borrow().keys().cloned().collect()
+    }
+
     /// A record's value.
     pub fn value(&self, key: &str) -> Vec<u8> {
         self.records.borrow()[key].0.clone()
@@ -156,9 +161,14 @@ impl Storage for &World {
         }
     }
 
-    async fn list(&self, _: &str, _: Option<&str>, _: u32) -> Result<Page, StorageError> {
+    async fn list(&self, prefix: &str, after: Option<&str>, limit: u32) -> Result<Page, StorageError> {
         self.check()?;
-        Ok(Page { entries: Vec::new(), next: None })
+        let is_listed = |key: &&String| key.starts_with(prefix) && after.is_none_or(|after| key.as_str() > after);
+        let keys: Vec<String> = self.records.borrow().keys().filter(is_listed).cloned().collect();
+        let piece = keys.iter().take(limit as usize);
+        let entries: Vec<_> = piece.filter_map(|key| Some((key.clone(), self.entry(key)?))).collect();
+        let next = entries.last().filter(|_| entries.len() < keys.len()).map(|(key, _)| key.clone());
+        Ok(Page { entries, next })
     }
 }
 
