@@ -1,7 +1,7 @@
 //! Handing out access tokens.
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod waiting;
 
 use std::cell::Cell;

@@ -43,6 +43,7 @@ async fn call_everything(world: &World, caller: &Caller, fabric: &str) -> Vec<(&
         ("set-app-connection", host.set_app_connection(caller, app_settings(&world.app), None).await.err()),
         ("describe-app-connections", host.describe_app_connections(caller).await.err()),
         ("remove-app-connection", host.remove_app_connection(caller, "missing").await.err()),
+        ("check-fabric", host.check_fabric(caller, settings.clone(), None, None).await.err()),
         ("put-fabric", host.put_fabric(caller, settings, None, None).await.err()),
         ("get-fabric", host.get_fabric(caller, fabric).await.err()),
         ("list-fabrics", host.list_fabrics(caller, None).await.err()),

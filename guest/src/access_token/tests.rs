@@ -1,7 +1,7 @@
 //! What memory may stand in for, how long a caller waits, and what the journal is told.
 
 mod in_use;
-mod ports;
+pub(crate) mod ports;
 
 use std::pin::pin;
 use std::time::Duration;

@@ -1,5 +1,7 @@
 //! Creating, changing, describing and removing fabrics.
 
+use std::time::Duration;
+
 use zeroize::Zeroizing;
 
 use super::{client_id, plain_name, scopes, secret};
@@ -19,6 +21,17 @@ use crate::workspace_url::{Acceptance, WorkspaceUrl};
 /// How many fabrics one call looks at.
 const PIECE: u32 = 100;
 
+/// Databricks lets a service principal's secret live two years at most; one of them may be a leap year.
+const LONGEST_SECRET_LIFE: Duration = Duration::from_secs(731 * 24 * 3_600);
+
+/// What a caller wants a fabric to be.
+struct Asked {
+    /// Without its credentials.
+    record: FabricRecord,
+    /// The service principal's secret, where it was given.
+    secret: Option<Zeroizing<String>>,
+}
+
 impl<P: Ports> Core<P> {
     /// `administration.put-fabric`.
     pub async fn put_fabric(
@@ -28,40 +41,78 @@ impl<P: Ports> Core<P> {
         service_principal_secret: Option<Zeroizing<String>>,
         expected_revision: Option<u64>,
     ) -> Result<FabricDescription> {
-        permissions::check_caller(caller)?;
-        let record = self.checked_fabric(&settings)?;
-        permissions::administer_fabrics(caller, &record.team)?;
-        let given = match service_principal_secret {
-            Some(text) => Some(Zeroizing::new(secret("service-principal-secret", &text)?)),
-            None => None,
-        };
-        let key = storage_key::fabric(&caller.tenant, &record.name);
+        let asked = self.asked_fabric(caller, &settings, service_principal_secret)?;
+        let key = storage_key::fabric(&caller.tenant, &asked.record.name);
         for _ in 0..WRITE_ATTEMPTS {
-            let mut record = record.clone();
-            let before = self.fabric_of(&caller.tenant, &record.name).await?;
-            if let Some(before) = &before {
-                permissions::administer_fabrics(caller, &before.record.team)?;
-                record.unknown.clone_from(&before.record.unknown);
-            }
-            expect_revision(expected_revision, before.as_ref())?;
-            self.credentials(&caller.tenant, &key, &mut record, given.as_ref(), before.as_ref()).await?;
+            let (record, before) = self.fabric_to_write(caller, &key, &asked, expected_revision).await?;
+            let (name, workspace) = (record.name.clone(), record.workspace.clone());
             let result = match self.write(&key, &record, None, over(before.as_ref())).await {
                 // Somebody else was first. What they wrote is looked at anew: it may be of another revision than was
                 // expected, or of another team.
                 Ok(Written::Lost(_)) => continue,
-                Ok(Written::Done(revision)) => Ok(description(&record, revision)),
+                Ok(Written::Done(revision)) => Ok(description(&just_written(record, &key, revision))),
                 Err(error) => Err(error),
             };
             self.tokens.borrow_mut().invalidate(std::slice::from_ref(&key));
             let action = if before.is_some() { Action::FabricChanged } else { Action::FabricCreated };
             let mut entry = event(caller, action);
-            entry.fabric = Some(record.name.clone());
-            entry.workspace = Some(record.workspace.clone());
+            entry.fabric = Some(name);
+            entry.workspace = Some(workspace);
             entry.outcome = outcome(&result);
             self.journal(entry).await;
             return result;
         }
         Err(Error::unavailable("The fabric keeps being changed from elsewhere. Try again.", None))
+    }
+
+    /// `administration.check-fabric`.
+    pub async fn check_fabric(
+        &self,
+        caller: &Caller,
+        settings: FabricSettings,
+        service_principal_secret: Option<Zeroizing<String>>,
+        expected_revision: Option<u64>,
+    ) -> Result<()> {
+        let asked = self.asked_fabric(caller, &settings, service_principal_secret)?;
+        let key = storage_key::fabric(&caller.tenant, &asked.record.name);
+        self.fabric_to_write(caller, &key, &asked, expected_revision).await?;
+        Ok(())
+    }
+
+    /// What a caller wants a fabric to be, as far as it can be judged without what is there.
+    fn asked_fabric(
+        &self,
+        caller: &Caller,
+        settings: &FabricSettings,
+        service_principal_secret: Option<Zeroizing<String>>,
+    ) -> Result<Asked> {
+        permissions::check_caller(caller)?;
+        let record = self.checked_fabric(settings)?;
+        permissions::administer_fabrics(caller, &record.team)?;
+        let secret = match service_principal_secret {
+            Some(text) => Some(Zeroizing::new(secret("service-principal-secret", &text)?)),
+            None => None,
+        };
+        Ok(Asked { record, secret })
+    }
+
+    /// The record that is to be written, and what is there now.
+    async fn fabric_to_write(
+        &self,
+        caller: &Caller,
+        key: &str,
+        asked: &Asked,
+        expected_revision: Option<u64>,
+    ) -> Result<(FabricRecord, Option<Stored<FabricRecord>>)> {
+        let mut record = asked.record.clone();
+        let before = self.fabric_of(&caller.tenant, &record.name).await?;
+        if let Some(before) = &before {
+            permissions::administer_fabrics(caller, &before.record.team)?;
+            record.unknown.clone_from(&before.record.unknown);
+        }
+        expect_revision(expected_revision, before.as_ref())?;
+        self.credentials(&caller.tenant, key, &mut record, asked.secret.as_ref(), before.as_ref()).await?;
+        Ok((record, before))
     }
 
     /// A fabric as it stands in a form. A stored secret comes with it only while workspace and client id are those it
@@ -86,13 +137,7 @@ impl<P: Ports> Core<P> {
             record.lineage = kept.record.lineage;
             record.team = kept.record.team;
         }
-        Ok(Stored {
-            record,
-            key,
-            revision: 0,
-            age: std::time::Duration::ZERO,
-            unchanged_for: std::time::Duration::ZERO,
-        })
+        Ok(just_written(record, &key, 0))
     }
 
     /// Seals a secret that was given, keeps one that may be kept.
@@ -174,6 +219,7 @@ impl<P: Ports> Core<P> {
             service_principal_scopes: scopes("settings.service-principal-scopes", &settings.service_principal_scopes)?,
             compute: compute(settings.kind, settings.compute.as_deref().or(workspace.compute()))?,
             metadata_crawl_identity: crawler.into(),
+            service_principal_secret_remaining: secret_remaining(settings, service_principal_client_id.is_some())?,
             service_principal_client_id,
             service_principal_secret: None,
             lineage: String::new(),
@@ -192,7 +238,7 @@ impl<P: Ports> Core<P> {
     pub async fn get_fabric(&self, caller: &Caller, name: &str) -> Result<FabricDescription> {
         let stored = self.fabric(caller, name).await?;
         permissions::see_fabric(caller, &stored.record)?;
-        Ok(description(&stored.record, stored.revision))
+        Ok(description(&stored))
     }
 
     /// `administration.list-fabrics`.
@@ -207,7 +253,7 @@ impl<P: Ports> Core<P> {
         let fabrics = records
             .iter()
             .filter(|stored| permissions::see_fabric(caller, &stored.record).is_ok())
-            .map(|stored| description(&stored.record, stored.revision))
+            .map(description)
             .collect();
         // Whose team they are of cannot be told either.
         let unreadable = match permissions::administer_deployment(caller) {
@@ -303,11 +349,30 @@ fn compute(kind: FabricKind, compute: Option<&str>) -> Result<Option<String>> {
     Ok(Some(id.to_owned()))
 }
 
-fn description(record: &FabricRecord, revision: u64) -> FabricDescription {
+/// The life of a service principal's secret, where it is given.
+fn secret_remaining(settings: &FabricSettings, has_service_principal: bool) -> Result<Option<Duration>> {
+    let Some(given) = settings.service_principal_secret_expires_in else { return Ok(None) };
+    let refused = |message: &str| Err(Error::invalid("settings.service-principal-secret-expires-in", message));
+    let given = Duration::from_nanos(given);
+    if !has_service_principal {
+        return refused("Without a service principal there is no secret that could end.");
+    }
+    if given > LONGEST_SECRET_LIFE {
+        return refused("Databricks lets no secret live longer than two years.");
+    }
+    Ok(Some(given))
+}
+
+/// A record as of this moment.
+fn just_written(record: FabricRecord, key: &str, revision: u64) -> Stored<FabricRecord> {
+    Stored { record, key: key.to_owned(), revision, age: Duration::ZERO, unchanged_for: Duration::ZERO }
+}
+
+fn description(stored: &Stored<FabricRecord>) -> FabricDescription {
     FabricDescription {
-        settings: record.settings(),
-        workspace_id: record.workspace_id.clone(),
-        has_service_principal_secret: record.service_principal_secret.is_some(),
-        revision,
+        settings: stored.settings(),
+        workspace_id: stored.record.workspace_id.clone(),
+        has_service_principal_secret: stored.record.service_principal_secret.is_some(),
+        revision: stored.revision,
     }
 }

@@ -4,8 +4,8 @@ use zeroize::Zeroizing;
 
 use super::{Component, core};
 use crate::contract::databricks_oauth::{
-    Advisory, CompletedSignIn, CompletedSignOut, FabricSelection, Guest, PendingSignIn, Rejection, RejectionVerdict,
-    SignInState, TestResult, TestStep,
+    Advisory, CompletedSignIn, CompletedSignOut, FabricSelection, Guest, Job, PendingSignIn, Rejection,
+    RejectionVerdict, SignInState, TestResult, TestStep,
 };
 use crate::contract::{Activity, Caller, Error, IdentityKind, TokenDescription, TokenReference};
 use crate::secret::{BindingSecret, ClientSecret};
@@ -66,7 +66,7 @@ impl Guest for Component {
         core().test_connection(&caller, fabric, secret, identity, step).await
     }
 
-    async fn advisories(caller: Caller, fabric: String) -> Result<Vec<Advisory>, Error> {
-        core().advisories(&caller, &fabric).await
+    async fn advisories(caller: Caller, fabric: String, job: Option<Job>) -> Result<Vec<Advisory>, Error> {
+        core().advisories(&caller, &fabric, job.as_ref()).await
     }
 }

@@ -2,12 +2,13 @@
 //! typed.
 
 /// The parameters, spelled as in `wit/`, and the options, arguments and settings that fill them.
-const PLACES: [(&str, &str); 20] = [
+const PLACES: [(&str, &str); 22] = [
     ("fabric", "FABRIC"),
     ("name", "NAME"),
     ("caller.user", "--user"),
     ("caller.teams", "--team"),
     ("caller.tenant", "deployment.tenant"),
+    ("job.run-as", "--run-as"),
     ("client-secret", "--client-secret-file"),
     ("service-principal-secret", "--sp-client-secret-file"),
     ("settings.name", "NAME"),
@@ -20,6 +21,7 @@ const PLACES: [(&str, &str); 20] = [
     ("settings.refresh-token-policy", "--refresh-tokens"),
     ("settings.refresh-token-lifetime", "--refresh-token-days"),
     ("settings.service-principal-client-id", "--sp-client-id"),
+    ("settings.service-principal-secret-expires-in", "--sp-secret-expires-in"),
     ("settings.service-principal-scopes", "--sp-scopes"),
     ("settings.compute", "--compute"),
     ("settings.metadata-crawl-identity", "--crawl-as"),

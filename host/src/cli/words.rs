@@ -63,6 +63,9 @@ words! {
     AdvisoryKind {
         MissingServicePrincipal = "missing-service-principal",
         MissingAppConnection = "missing-app-connection",
+        ServicePrincipalSecretEnding = "service-principal-secret-ending",
+        SessionEnding = "session-ending",
+        RunAsReplaced = "run-as-replaced",
     }
     TestStep {
         Discovery = "discovery",

@@ -156,9 +156,15 @@ impl Storage for &World {
         }
     }
 
-    async fn list(&self, _: &str, _: Option<&str>, _: u32) -> Result<Page, StorageError> {
+    async fn list(&self, prefix: &str, after: Option<&str>, limit: u32) -> Result<Page, StorageError> {
         self.check()?;
-        Ok(Page { entries: Vec::new(), next: None })
+        let keys: Vec<String> = self.records.borrow().keys().cloned().collect();
+        let is_wanted = |key: &&String| key.starts_with(prefix) && after.is_none_or(|after| key.as_str() > after);
+        let mut found = keys.iter().filter(is_wanted);
+        let entries: Vec<_> =
+            found.by_ref().take(limit as usize).filter_map(|key| Some((key.clone(), self.entry(key)?))).collect();
+        let next = found.next().and(entries.last()).map(|(key, _)| key.clone());
+        Ok(Page { entries, next })
     }
 }
 
