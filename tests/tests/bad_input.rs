@@ -97,7 +97,7 @@ async fn a_name_of_a_fabric_that_cannot_be_one_is_refused_by_every_function() {
                 continue;
             }
             let field = match function {
-                "put-fabric" | "test-connection unsaved" => "settings.name",
+                "check-fabric" | "put-fabric" | "test-connection unsaved" => "settings.name",
                 _ => "fabric",
             };
             assert_eq!(error.as_ref().and_then(Error::field), Some(field), "{function} {name:?}: {error:?}");

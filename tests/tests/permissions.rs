@@ -151,6 +151,7 @@ async fn administration_is_for_those_whose_it_is() {
         let_through(case(host.restore_check(&caller, None).await.err()), deployment, "restore check");
         let all = fabric_auth::contract::administration::GrantSelection::All;
         let_through(case(host.end_grants(&caller, all, None).await.err()), deployment, "end grants");
+        let_through(case(host.check_fabric(&caller, settings.clone(), None, None).await.err()), fabric, "check");
         let_through(case(host.put_fabric(&caller, settings.clone(), None, None).await.err()), fabric, "put");
         let_through(case(host.get_fabric(&caller, DEV).await.err()), sees, "get");
         let listed = host.list_fabrics(&caller, None).await.unwrap().fabrics.len();

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use super::{client_id, plain_name, scopes, secret};
+use super::fabric_check::secret_remaining;
+use super::{client_id, plain_name, scopes};
 use crate::contract::administration::{FabricDescription, FabricPage};
 use crate::contract::journal::Action;
 use crate::contract::{Authentication, Caller, Error, FabricKind, FabricSettings, IdentityKind};
@@ -20,17 +21,6 @@ use crate::workspace_url::{Acceptance, WorkspaceUrl};
 
 /// How many fabrics one call looks at.
 const PIECE: u32 = 100;
-
-/// Databricks lets a service principal's secret live two years at most; one of them may be a leap year.
-const LONGEST_SECRET_LIFE: Duration = Duration::from_secs(731 * 24 * 3_600);
-
-/// What a caller wants a fabric to be.
-struct Asked {
-    /// Without its credentials.
-    record: FabricRecord,
-    /// The service principal's secret, where it was given.
-    secret: Option<Zeroizing<String>>,
-}
 
 impl<P: Ports> Core<P> {
     /// `administration.put-fabric`.
@@ -65,56 +55,6 @@ impl<P: Ports> Core<P> {
         Err(Error::unavailable("The fabric keeps being changed from elsewhere. Try again.", None))
     }
 
-    /// `administration.check-fabric`.
-    pub async fn check_fabric(
-        &self,
-        caller: &Caller,
-        settings: FabricSettings,
-        service_principal_secret: Option<Zeroizing<String>>,
-        expected_revision: Option<u64>,
-    ) -> Result<()> {
-        let asked = self.asked_fabric(caller, &settings, service_principal_secret)?;
-        let key = storage_key::fabric(&caller.tenant, &asked.record.name);
-        self.fabric_to_write(caller, &key, &asked, expected_revision).await?;
-        Ok(())
-    }
-
-    /// What a caller wants a fabric to be, as far as it can be judged without what is there.
-    fn asked_fabric(
-        &self,
-        caller: &Caller,
-        settings: &FabricSettings,
-        service_principal_secret: Option<Zeroizing<String>>,
-    ) -> Result<Asked> {
-        permissions::check_caller(caller)?;
-        let record = self.checked_fabric(settings)?;
-        permissions::administer_fabrics(caller, &record.team)?;
-        let secret = match service_principal_secret {
-            Some(text) => Some(Zeroizing::new(secret("service-principal-secret", &text)?)),
-            None => None,
-        };
-        Ok(Asked { record, secret })
-    }
-
-    /// The record that is to be written, and what is there now.
-    async fn fabric_to_write(
-        &self,
-        caller: &Caller,
-        key: &str,
-        asked: &Asked,
-        expected_revision: Option<u64>,
-    ) -> Result<(FabricRecord, Option<Stored<FabricRecord>>)> {
-        let mut record = asked.record.clone();
-        let before = self.fabric_of(&caller.tenant, &record.name).await?;
-        if let Some(before) = &before {
-            permissions::administer_fabrics(caller, &before.record.team)?;
-            record.unknown.clone_from(&before.record.unknown);
-        }
-        expect_revision(expected_revision, before.as_ref())?;
-        self.credentials(&caller.tenant, key, &mut record, asked.secret.as_ref(), before.as_ref()).await?;
-        Ok((record, before))
-    }
-
     /// A fabric as it stands in a form. A stored secret comes with it only while workspace and client id are those it
     /// was stored with: otherwise a form could send somebody's secret to a host of its choosing.
     pub(crate) async fn unsaved_fabric(
@@ -141,7 +81,7 @@ impl<P: Ports> Core<P> {
     }
 
     /// Seals a secret that was given, keeps one that may be kept.
-    async fn credentials(
+    pub(super) async fn credentials(
         &self,
         tenant: &str,
         key: &str,
@@ -179,7 +119,7 @@ impl<P: Ports> Core<P> {
     }
 
     /// Settings, checked field by field and put in order. Credentials are not in it yet.
-    fn checked_fabric(&self, settings: &FabricSettings) -> Result<FabricRecord> {
+    pub(super) fn checked_fabric(&self, settings: &FabricSettings) -> Result<FabricRecord> {
         let deployment = self.deployment()?;
         permissions::bounded("settings.name", &settings.name, 128)?;
         permissions::bounded("settings.team", &settings.team, 128)?;
@@ -323,19 +263,6 @@ fn secret_needed() -> Error {
     )
 }
 
-fn changed_meanwhile() -> Error {
-    Error::Conflict("Somebody else changed this fabric meanwhile. Read it again.".to_owned())
-}
-
-fn expect_revision(expected: Option<u64>, before: Option<&Stored<FabricRecord>>) -> Result<()> {
-    match (expected, before) {
-        (None, _) | (Some(0), None) => Ok(()),
-        (Some(0), Some(_)) => Err(Error::Conflict("There is a fabric of this name already.".to_owned())),
-        (Some(expected), Some(before)) if before.revision == expected => Ok(()),
-        (Some(_), _) => Err(changed_meanwhile()),
-    }
-}
-
 /// A cluster or warehouse id.
 fn compute(kind: FabricKind, compute: Option<&str>) -> Result<Option<String>> {
     let Some(id) = compute.map(str::trim).filter(|id| !id.is_empty()) else { return Ok(None) };
@@ -347,20 +274,6 @@ fn compute(kind: FabricKind, compute: Option<&str>) -> Result<Option<String>> {
         ));
     }
     Ok(Some(id.to_owned()))
-}
-
-/// The life of a service principal's secret, where it is given.
-fn secret_remaining(settings: &FabricSettings, has_service_principal: bool) -> Result<Option<Duration>> {
-    let Some(given) = settings.service_principal_secret_expires_in else { return Ok(None) };
-    let refused = |message: &str| Err(Error::invalid("settings.service-principal-secret-expires-in", message));
-    let given = Duration::from_nanos(given);
-    if !has_service_principal {
-        return refused("Without a service principal there is no secret that could end.");
-    }
-    if given > LONGEST_SECRET_LIFE {
-        return refused("Databricks lets no secret live longer than two years.");
-    }
-    Ok(Some(given))
 }
 
 /// A record as of this moment.

@@ -1,6 +1,7 @@
 //! Interface `administration`: app connections, fabrics, grants and sealed records.
 
 mod app_connections;
+mod fabric_check;
 mod fabrics;
 mod grants;
 mod reseal;

@@ -95,7 +95,7 @@ impl Add {
         let expires_in = self.sp_secret_expires_in.map(|expiry| expiry.expires_in(now)).transpose();
         let expires_in = expires_in.map_err(|refused| Failure::caller(SECRET_END, refused.to_string()))?;
         let add = async |session: &Session| {
-            let description = self.put(session, secret.as_ref(), expires_in).await?;
+            let description = self.put(context, session, secret.as_ref(), expires_in).await?;
             warn_of_missing_app(context, session, &self.name).await;
             Ok(description)
         };
@@ -105,17 +105,26 @@ impl Add {
     /// `expires_in`: of the secret, where something is said of its end.
     async fn put(
         &self,
+        context: &Context,
         session: &Session,
         secret: Option<&SecretString>,
         expires_in: Option<Option<u64>>,
     ) -> Result<FabricDescription, Failure> {
         let before = if self.replace { self.before(session).await? } else { None };
         let expected = before.as_ref().map_or(CREATE_ONLY, |before| before.revision);
+        let had_end =
+            before.as_ref().is_some_and(|before| before.settings.service_principal_secret_expires_in.is_some());
         let settings = match before {
             Some(before) => self.over(before),
             None => self.settings()?,
         };
         let kept = settings.service_principal_secret_expires_in;
+        let drops_end = had_end && kept.is_none() && expires_in.is_none();
+        if drops_end && settings.service_principal_client_id.is_some() {
+            context
+                .output
+                .note(format_args!("The end of the former secret is dropped; {SECRET_END} records that of this one."));
+        }
         let service_principal_secret_expires_in = expires_in.unwrap_or(kept);
         let settings = FabricSettings { service_principal_secret_expires_in, ..settings };
         let put = session.host.put_fabric(&session.caller, settings, secret, Some(expected)).await;

@@ -53,7 +53,7 @@ pub(super) enum FilePrincipal {
     Credentials { client_id: String, secret: SecretString, expires: Option<Expiry> },
 }
 
-/// Members of `databricks` and of `oauth_credentials`, as [`plain`] has them.
+/// Members of `databricks` and of `oauth_credentials`, with what differs between the spellings taken out.
 const DATABRICKS: [&str; 10] = [
     "url",
     "token",
