@@ -95,6 +95,11 @@ impl AppConnection {
         matches!(self.secret, SecretAt::Deployment)
     }
 
+    /// Whether somebody has recorded how long a refresh token lives unused.
+    pub fn session_is_recorded(&self) -> bool {
+        self.session.is_some()
+    }
+
     /// How long a refresh token is assumed to live unused.
     pub fn session(&self) -> Duration {
         self.session.map_or(DEFAULT_SESSION, Duration::from_secs)

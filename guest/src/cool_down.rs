@@ -7,7 +7,7 @@ use crate::core::Core;
 use crate::error::nanoseconds;
 use crate::ports::Ports;
 use crate::record::{Cause, CoolDown};
-use crate::token_call::{app_rejected, of_any_client, service_principal_rejected};
+use crate::token_call::{Principal, app_rejected, of_any_client, service_principal_rejected};
 use crate::token_failure::{ClientRejection, TokenFailure};
 
 /// The pause doubles from a second up to this, as the official clients pause.
@@ -64,14 +64,15 @@ fn is_word(text: &str) -> bool {
 }
 
 /// The answer while pausing: what the last failure was, or, where it may pass by itself, when to try again. `root` is
-/// the workspace, `fabric` the one whose service principal failed.
-pub(crate) fn still_failing(left: Duration, cause: &Cause, root: &str, fabric: Option<&str>) -> Error {
+/// the workspace, `principal` the service principal that failed, if it was one.
+pub(crate) fn still_failing(left: Duration, cause: &Cause, root: &str, principal: Option<Principal<'_>>) -> Error {
     let description = "the answer of the last try".to_owned();
     let rejection = || ClientRejection { code: cause.code(), description: description.clone(), invalid_client: false };
     let failure = match cause.case.as_str() {
         "app-rejected" => return app_rejected(rejection(), cause.status, None),
         "service-principal-rejected" => {
-            return service_principal_rejected(fabric.unwrap_or_default(), rejection(), cause.status);
+            let principal = principal.unwrap_or(Principal { fabric: "", secret_remaining: None });
+            return service_principal_rejected(principal, rejection(), cause.status);
         }
         "policy-denied" => TokenFailure::PolicyDenied { description },
         "scope-not-granted" => TokenFailure::ScopeNotGranted { scopes: cause.scopes() },
@@ -104,7 +105,8 @@ mod tests {
     const LEFT: Duration = Duration::from_secs(3);
 
     fn told_again(error: &Error) -> Error {
-        still_failing(LEFT, &Cause::of(error), "https://x", Some("dev"))
+        let principal = Principal { fabric: "dev", secret_remaining: None };
+        still_failing(LEFT, &Cause::of(error), "https://x", Some(principal))
     }
 
     /// PB-166.

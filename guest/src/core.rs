@@ -11,13 +11,15 @@ use crate::policy::Policy;
 use crate::ports::Ports;
 use crate::prophecy_version;
 use crate::token_cache::TokenCache;
+use crate::told::Told;
 
-/// One instance's core. What it remembers between calls is the cache of opened access tokens and which hand-outs the
-/// journal has been told of, and nothing else; everything that must last is in the store.
+/// One instance's core. What it remembers between calls is the cache of opened access tokens and which hand-outs and
+/// coming ends the journal has been told of, and nothing else; everything that must last is in the store.
 pub struct Core<P> {
     pub(crate) ports: P,
     pub(crate) tokens: RefCell<TokenCache>,
     pub(crate) hand_outs: RefCell<HandOuts>,
+    pub(crate) forecasts: RefCell<Told>,
     pub(crate) policy: Policy,
 }
 
@@ -29,7 +31,7 @@ impl<P: Ports> Core<P> {
 
     /// A core under other rules, to show what each of them is for.
     pub fn with_policy(ports: P, policy: Policy) -> Self {
-        Self { ports, tokens: RefCell::default(), hand_outs: RefCell::default(), policy }
+        Self { ports, tokens: RefCell::default(), hand_outs: RefCell::default(), forecasts: RefCell::default(), policy }
     }
 
     /// The deployment, after checking that its Prophecy is new enough.

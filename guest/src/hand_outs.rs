@@ -1,51 +1,29 @@
 //! Which service principals' tokens this instance has handed to whom, so that the journal tells each of them once.
 
-use std::collections::{BTreeSet, VecDeque};
-
 use crate::contract::journal::Event;
-use crate::storage_key;
+use crate::told::Told;
 
-/// How many hand-outs are remembered; the contract names this number. Some 700 KiB.
-const MOST: usize = 4_096;
-
-/// Remembers hand-outs. The oldest are forgotten first.
+/// Remembers the latest hand-outs.
 #[derive(Default)]
-pub struct HandOuts {
-    known: BTreeSet<String>,
-    arrivals: VecDeque<String>,
-}
+pub struct HandOuts(Told);
 
 impl HandOuts {
     /// Whether an event tells of a hand-out that is not remembered yet: of its token, on its fabric, to its caller. It is
     /// from now on.
     pub fn is_first(&mut self, event: &Event) -> bool {
-        let identity = identity(event);
-        if !self.known.insert(identity.clone()) {
-            return false;
-        }
-        self.arrivals.push_back(identity);
-        if self.arrivals.len() > MOST
-            && let Some(oldest) = self.arrivals.pop_front()
-        {
-            self.known.remove(&oldest);
-        }
-        true
+        let on_behalf_of = event.on_behalf_of.as_deref();
+        let (lineage, generation) =
+            event.token.as_ref().map_or(("", 0), |token| (token.lineage.as_str(), token.generation));
+        self.0.is_first(&[
+            &event.tenant,
+            &event.actor,
+            if on_behalf_of.is_some() { "on behalf of" } else { "" },
+            on_behalf_of.unwrap_or_default(),
+            event.fabric.as_deref().unwrap_or_default(),
+            lineage,
+            &generation.to_string(),
+        ])
     }
-}
-
-fn identity(event: &Event) -> String {
-    let on_behalf_of = event.on_behalf_of.as_deref();
-    let (lineage, generation) =
-        event.token.as_ref().map_or(("", 0), |token| (token.lineage.as_str(), token.generation));
-    storage_key::digest(&[
-        &event.tenant,
-        &event.actor,
-        if on_behalf_of.is_some() { "on behalf of" } else { "" },
-        on_behalf_of.unwrap_or_default(),
-        event.fabric.as_deref().unwrap_or_default(),
-        lineage,
-        &generation.to_string(),
-    ])
 }
 
 #[cfg(test)]
@@ -75,16 +53,5 @@ mod tests {
             assert!(hand_outs.is_first(&event), "{event:?}");
             assert!(!hand_outs.is_first(&event), "{event:?}");
         }
-    }
-
-    #[test]
-    fn only_the_latest_hand_outs_are_remembered() {
-        let mut hand_outs = HandOuts::default();
-        for generation in 0..=MOST as u64 {
-            assert!(hand_outs.is_first(&hand_out(generation)));
-        }
-        assert_eq!((hand_outs.known.len(), hand_outs.arrivals.len()), (MOST, MOST));
-        assert!(!hand_outs.is_first(&hand_out(1)));
-        assert!(hand_outs.is_first(&hand_out(0)), "the oldest was forgotten");
     }
 }

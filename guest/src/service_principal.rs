@@ -19,7 +19,7 @@ use crate::permissions;
 use crate::ports::Ports;
 use crate::record::{DiscoveryRecord, FabricRecord, GrantRecord, Stored, WRITE_ATTEMPTS, Written, over};
 use crate::secret::ClientSecret;
-use crate::token_call::TokenCallFailure;
+use crate::token_call::{Principal, TokenCallFailure};
 use crate::token_failure::GrantType;
 use crate::token_reply::TokenReply;
 use crate::token_request;
@@ -53,7 +53,8 @@ impl<P: Ports> Core<P> {
                 return Ok(RenewalOutcome::Fresh);
             }
             if let Some((left, pause)) = before.cool_down() {
-                return Err(still_failing(left, &pause.cause, &before.record.workspace, Some(&fabric.record.name)));
+                let principal = Some(Principal::from(&fabric));
+                return Err(still_failing(left, &pause.cause, &before.record.workspace, principal));
             }
         }
         let result = self.obtain_and_store(tenant, &fabric, key, (before, read_at)).await;
@@ -101,7 +102,7 @@ impl<P: Ports> Core<P> {
             }
             Err(failure) => {
                 let sign = failure.sign();
-                let error = failure.of_service_principal(&fabric.record.name);
+                let error = failure.of_service_principal(Principal::from(fabric));
                 self.store_pause(place, (before, read_at), blank, &error).await;
                 self.observe_endpoint(admitted, &sign).await;
                 Err(error)

@@ -34,7 +34,16 @@ pub fn fabric(tenant: &str, name: &str) -> String {
 
 /// Prefix of a tenant's fabrics.
 pub fn fabrics(tenant: &str) -> String {
-    format!("fabric/{}/", encode(tenant))
+    format!("{FABRICS}{}/", encode(tenant))
+}
+
+/// Prefix of all fabrics.
+pub const FABRICS: &str = "fabric/";
+
+/// A fabric's key, taken apart: tenant and name. `None` when it is not one.
+pub fn parse_fabric(key: &str) -> Option<(String, String)> {
+    let (tenant, name) = key.strip_prefix(FABRICS)?.split_once('/')?;
+    Some((decode(tenant)?, decode(name)?))
 }
 
 /// The name in the key of a tenant's fabric. `None` when it is not one.
@@ -100,7 +109,8 @@ pub fn person_grants(tenant: &str) -> String {
 /// Prefix of all grants.
 pub const GRANTS: &str = "grant/";
 
-const PERSON_GRANTS: &str = "grant/person/";
+/// Prefix of all grants of people.
+pub const PERSON_GRANTS: &str = "grant/person/";
 
 /// What is held for a fabric's service principal.
 pub fn service_principal_grant(tenant: &str, fabric: &str) -> String {
@@ -279,6 +289,8 @@ mod tests {
         let key = fabric("acme & co", "dev/eu");
         assert_eq!(fabric_name("acme & co", &key).as_deref(), Some("dev/eu"));
         assert_eq!(fabric_name("acme", &key), None);
+        assert_eq!(parse_fabric(&key), Some(("acme & co".into(), "dev/eu".into())));
+        assert_eq!(parse_fabric("fabric/acme"), None);
     }
 
     #[test]

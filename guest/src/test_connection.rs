@@ -17,6 +17,7 @@ use crate::ports::{HttpRequest, Ports};
 use crate::record::{DiscoveryRecord, FabricRecord, Stored};
 use crate::secret::{AccessToken, ClientSecret};
 use crate::text;
+use crate::token_call::Principal;
 
 /// What is tested.
 struct Subject {
@@ -142,7 +143,7 @@ impl<P: Ports> Core<P> {
         let fabric = &subject.fabric;
         if let (IdentityKind::ServicePrincipal, Some((client_id, secret))) = (subject.identity, &subject.given) {
             let server = self.discover(&Workspace::from(&fabric.record)).await?;
-            return self.test_credentials(&fabric.record, &server, client_id, secret).await;
+            return self.test_credentials(fabric, &server, client_id, secret).await;
         }
         if !subject.stored && subject.identity == IdentityKind::ServicePrincipal {
             return self.token_with_stored_secret(caller, fabric).await;
@@ -161,18 +162,18 @@ impl<P: Ports> Core<P> {
     async fn token_with_stored_secret(&self, caller: &Caller, fabric: &Stored<FabricRecord>) -> Result<AccessToken> {
         let (client_id, secret) = self.service_principal_secret(&caller.tenant, fabric).await?;
         let server = self.discover(&Workspace::from(&fabric.record)).await?;
-        self.test_credentials(&fabric.record, &server, &client_id, &secret).await
+        self.test_credentials(fabric, &server, &client_id, &secret).await
     }
 
     async fn test_credentials(
         &self,
-        fabric: &FabricRecord,
+        fabric: &Stored<FabricRecord>,
         server: &DiscoveryRecord,
         client_id: &str,
         secret: &ClientSecret,
     ) -> Result<AccessToken> {
-        let asked = self.client_credentials(fabric, server, client_id, secret).await;
-        asked.map(|reply| reply.access_token).map_err(|failure| failure.of_service_principal(&fabric.name))
+        let asked = self.client_credentials(&fabric.record, server, client_id, secret).await;
+        asked.map(|reply| reply.access_token).map_err(|failure| failure.of_service_principal(Principal::from(fabric)))
     }
 
     async fn journal_test(&self, caller: &Caller, subject: &Subject, problem: Option<&Error>) {

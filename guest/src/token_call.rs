@@ -8,13 +8,30 @@ use crate::contract::{Error, PeerError, Retry, ScopeNotGranted};
 use crate::core::Core;
 use crate::error::nanoseconds;
 use crate::exchange::{TOKEN_DEADLINE, unreachable};
+use crate::forecast::in_words;
 use crate::peer_answer::PeerAnswer;
 use crate::ports::{HttpFailure, HttpRequest, HttpResponse, Ports};
+use crate::record::{FabricRecord, Stored};
 use crate::retry_after;
 use crate::sign_in;
 use crate::text;
 use crate::token_failure::{self, ClientRejection, GrantType, TokenFailure};
 use crate::token_reply::TokenReply;
+
+/// A fabric's service principal, as far as its failures are told.
+#[derive(Clone, Copy)]
+pub struct Principal<'a> {
+    /// The fabric.
+    pub fabric: &'a str,
+    /// What is left of its secret, where that was recorded.
+    pub secret_remaining: Option<Duration>,
+}
+
+impl<'a> From<&'a Stored<FabricRecord>> for Principal<'a> {
+    fn from(fabric: &'a Stored<FabricRecord>) -> Self {
+        Self { fabric: &fabric.record.name, secret_remaining: fabric.secret_remaining() }
+    }
+}
 
 /// Why a token request gave no token.
 pub enum TokenCallFailure {
@@ -141,11 +158,11 @@ impl TokenCallFailure {
     }
 
     /// In the words of a fabric's service principal, which is the client itself.
-    pub fn of_service_principal(self, fabric: &str) -> Error {
+    pub fn of_service_principal(self, principal: Principal<'_>) -> Error {
         match self {
             Self::NotSent(error) | Self::OutcomeUnknown(error) => error,
             Self::Answered { failure: TokenFailure::ClientRejected(rejection), status, .. } => {
-                service_principal_rejected(fabric, rejection, status)
+                service_principal_rejected(principal, rejection, status)
             }
             Self::Answered { failure, status, root } => of_any_client(failure, status, &root),
         }
@@ -167,10 +184,21 @@ pub(crate) fn app_rejected(rejection: ClientRejection, status: u16, set_for: Opt
 }
 
 /// A fabric's service principal is not accepted.
-pub(crate) fn service_principal_rejected(fabric: &str, rejection: ClientRejection, status: u16) -> Error {
+pub(crate) fn service_principal_rejected(principal: Principal<'_>, rejection: ClientRejection, status: u16) -> Error {
+    let Principal { fabric, secret_remaining } = principal;
+    let cause = match secret_remaining {
+        Some(Duration::ZERO) => {
+            "Its secret has expired: the end that was recorded for it in the fabric has passed.".to_owned()
+        }
+        Some(left) => format!(
+            "Its secret may have been deleted, or these are the app connection's credentials; by what was recorded in the fabric it would live for {} more.",
+            in_words(left)
+        ),
+        None => "Its secret may have expired (they live two years at most) or been deleted, or these are the app connection's credentials.".to_owned(),
+    };
     Error::ServicePrincipalRejected(PeerError {
         message: format!(
-            "Databricks does not accept the service principal of the fabric `{fabric}` ({}: {}). Its secret may have expired (they live two years at most) or been deleted, or these are the app connection's credentials. An admin of the fabric's team can enter new ones.",
+            "Databricks does not accept the service principal of the fabric `{fabric}` ({}: {}). {cause} An admin of the fabric's team can enter new credentials.",
             rejection.code, rejection.description
         ),
         code: rejection.code,

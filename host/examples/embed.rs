@@ -96,6 +96,7 @@ fn nightly(workspace_url: &str, principal: &ServicePrincipal) -> FabricSettings 
         authentication: Authentication::Oauth,
         app_connection: None,
         service_principal_client_id: Some(principal.application_id.clone()),
+        service_principal_secret_expires_in: None,
         scopes: Vec::new(),
         service_principal_scopes: Vec::new(),
         compute: None,

@@ -21,6 +21,9 @@ const EXPIRE_EVERY: Duration = Duration::from_secs(600);
 /// How often a long-lived host looks for what is to be renewed ahead, if nothing else is said.
 const RENEW_AHEAD_EVERY: Duration = Duration::from_secs(60);
 
+/// How often a long-lived host looks at what will end, if nothing else is said.
+const FORECAST_EVERY: Duration = Duration::from_secs(3_600);
+
 /// Collects the parts of a host. Storage, keys and journal must be given; everything else has a default.
 pub struct Builder {
     deployment: Deployment,
@@ -34,6 +37,7 @@ pub struct Builder {
     most_instances: u32,
     expire_every: Option<Duration>,
     renew_ahead_every: Option<Duration>,
+    forecast_every: Option<Duration>,
 }
 
 /// Why a host could not be put together.
@@ -65,6 +69,7 @@ impl Builder {
             most_instances: MOST_INSTANCES,
             expire_every: Some(EXPIRE_EVERY),
             renew_ahead_every: Some(RENEW_AHEAD_EVERY),
+            forecast_every: Some(FORECAST_EVERY),
         }
     }
 
@@ -151,6 +156,15 @@ impl Builder {
         self
     }
 
+    /// Looks at what will end soon, and tells the journal ([`FabricAuth::forecast`]), this often and up to a tenth later,
+    /// in the background and by the host's clock; at least a second. It ends with the host. Default: an hour. `None`
+    /// leaves it to another host on the same database.
+    #[must_use]
+    pub fn forecast_every(mut self, interval: Option<Duration>) -> Self {
+        self.forecast_every = interval;
+        self
+    }
+
     /// Builds the host. Compiling the component takes the time of a blocking task.
     ///
     /// # Errors
@@ -168,6 +182,7 @@ impl Builder {
             most_instances,
             expire_every,
             renew_ahead_every,
+            forecast_every,
         } = self;
         deployment.description.allow_loopback_http = egress.allow_loopback_http;
         deployment.description.workspace_suffixes =
@@ -195,6 +210,9 @@ impl Builder {
         }
         if let Some(interval) = renew_ahead_every {
             instances.renew_ahead_every(interval);
+        }
+        if let Some(interval) = forecast_every {
+            instances.forecast_every(interval);
         }
         Ok(FabricAuth::new(instances, hold))
     }

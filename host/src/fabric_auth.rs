@@ -15,10 +15,10 @@ use crate::contract::administration::{
     GrantSelection, ResealProgress, RestoreProgress,
 };
 use crate::contract::databricks_oauth::{
-    Advisory, AuthenticationOffer, CompletedSignIn, CompletedSignOut, FabricSelection, PendingSignIn, Rejection,
+    Advisory, AuthenticationOffer, CompletedSignIn, CompletedSignOut, FabricSelection, Job, PendingSignIn, Rejection,
     RejectionVerdict, SignInState, TestResult, TestStep,
 };
-use crate::contract::maintenance::ExpiredPage;
+use crate::contract::maintenance::{ExpiredPage, ForecastPage};
 use crate::contract::{Activity, Caller, Error, FabricSettings, IdentityKind, TokenDescription, TokenReference};
 use crate::deployment::Deployment;
 use crate::runtime::{Hold, Instances};
@@ -202,8 +202,24 @@ impl FabricAuth {
     /// # Errors
     /// As in `wit/databricks-oauth.wit`.
     pub async fn advisories(&self, caller: &Caller, fabric: &str) -> Result<Vec<Advisory>, Error> {
+        self.advisories_of(caller, fabric, None).await
+    }
+
+    /// `advisories` for a job that is edited, with what it says.
+    ///
+    /// # Errors
+    /// As in `wit/databricks-oauth.wit`.
+    pub async fn job_advisories(&self, caller: &Caller, fabric: &str, job: &Job) -> Result<Vec<Advisory>, Error> {
+        self.advisories_of(caller, fabric, Some(job.clone())).await
+    }
+
+    async fn advisories_of(&self, caller: &Caller, fabric: &str, job: Option<Job>) -> Result<Vec<Advisory>, Error> {
         let (owned, name) = (caller.clone(), fabric.to_owned());
-        call!(self, [&caller.tenant, &caller.user], prophecy_fabric_auth_databricks_oauth.call_advisories(owned, name))
+        call!(
+            self,
+            [&caller.tenant, &caller.user],
+            prophecy_fabric_auth_databricks_oauth.call_advisories(owned, name, job)
+        )
     }
 
     /// `set-app-connection`.
@@ -258,6 +274,25 @@ impl FabricAuth {
             self,
             [&caller.tenant],
             prophecy_fabric_auth_administration.call_put_fabric(owned, settings, secret, expected_revision)
+        )
+    }
+
+    /// `check-fabric`: what `put-fabric` would say, without writing.
+    ///
+    /// # Errors
+    /// As in `wit/administration.wit`.
+    pub async fn check_fabric(
+        &self,
+        caller: &Caller,
+        settings: FabricSettings,
+        service_principal_secret: Option<&SecretString>,
+        expected_revision: Option<u64>,
+    ) -> Result<(), Error> {
+        let (owned, secret) = (caller.clone(), exposed(service_principal_secret));
+        call!(
+            self,
+            [&caller.tenant],
+            prophecy_fabric_auth_administration.call_check_fabric(owned, settings, secret, expected_revision)
         )
     }
 
@@ -367,6 +402,15 @@ impl FabricAuth {
     /// As in `wit/maintenance.wit`.
     pub async fn expire(&self, after: Option<&str>) -> Result<ExpiredPage, Error> {
         self.instances.expire(after.map(str::to_owned)).await
+    }
+
+    /// `forecast`: a piece; go on with its `next`. A host does this by itself unless [`Builder::forecast_every`] says
+    /// otherwise.
+    ///
+    /// # Errors
+    /// As in `wit/maintenance.wit`.
+    pub async fn forecast(&self, after: Option<&str>) -> Result<ForecastPage, Error> {
+        self.instances.forecast(after.map(str::to_owned)).await
     }
 
     /// How many events this host could not write into the journal, or not for certain, since it was built. Each is also

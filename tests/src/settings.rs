@@ -33,6 +33,7 @@ pub fn fabric_settings(name: &str, workspace: &str) -> FabricSettings {
         authentication: Authentication::Oauth,
         app_connection: None,
         service_principal_client_id: None,
+        service_principal_secret_expires_in: None,
         scopes: Vec::new(),
         service_principal_scopes: Vec::new(),
         compute: None,

@@ -139,6 +139,11 @@ impl World {
         build(self.builder().keys(Arc::new(self.keys.clone())).renew_ahead_every(Some(every)), &self.clock).await
     }
 
+    /// Another host on the same database that looks this often at what will end. No other host does.
+    pub async fn host_that_forecasts(&self, every: Duration) -> FabricAuth {
+        build(self.builder().keys(Arc::new(self.keys.clone())).forecast_every(Some(every)), &self.clock).await
+    }
+
     /// Another host on the same database that writes its journal elsewhere.
     pub async fn host_with_journal(&self, journal: Arc<dyn Journal>) -> FabricAuth {
         build(self.builder().keys(Arc::new(self.keys.clone())).journal(journal), &self.clock).await
@@ -254,7 +259,7 @@ fn query_of(url: &str) -> SecretString {
 
 /// A host that does nothing by itself, so that time can be moved.
 fn without_rounds(deployment: Deployment) -> Builder {
-    FabricAuth::builder(deployment).expire_every(None).renew_ahead_every(None)
+    FabricAuth::builder(deployment).expire_every(None).renew_ahead_every(None).forecast_every(None)
 }
 
 async fn build(builder: Builder, clock: &MovableClock) -> FabricAuth {

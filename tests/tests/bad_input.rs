@@ -44,6 +44,7 @@ async fn call_everything(world: &World, caller: &Caller, fabric: &str) -> Vec<(&
         ("set-app-connection", host.set_app_connection(caller, app_settings(&world.app), None).await.err()),
         ("describe-app-connections", host.describe_app_connections(caller).await.err()),
         ("remove-app-connection", host.remove_app_connection(caller, "missing").await.err()),
+        ("check-fabric", host.check_fabric(caller, settings.clone(), None, None).await.err()),
         ("put-fabric", host.put_fabric(caller, settings, None, None).await.err()),
         ("get-fabric", host.get_fabric(caller, fabric).await.err()),
         ("list-fabrics", host.list_fabrics(caller, None).await.err()),
@@ -99,7 +100,7 @@ async fn a_name_of_a_fabric_that_cannot_be_one_is_refused_by_every_function() {
                 continue;
             }
             let field = match function {
-                "put-fabric" | "test-connection unsaved" => "settings.name",
+                "check-fabric" | "put-fabric" | "test-connection unsaved" => "settings.name",
                 _ => "fabric",
             };
             assert_eq!(error.as_ref().and_then(Error::field), Some(field), "{function} {name:?}: {error:?}");

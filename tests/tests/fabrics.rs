@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use fabric_auth::contract::{FabricKind, FabricSettings};
+use fabric_auth::journal::Journal as _;
 use fabric_auth::storage::Storage as _;
 use fabric_auth_tests::{
     DEV, FlakyStore, World, alice, cluster_admin, fabric_settings, operator, stranger, team_admin, with_principal,
@@ -242,4 +243,31 @@ async fn a_fabric_that_wants_more_scopes_than_were_granted_says_which() {
     assert_eq!(required.reason, fabric_auth::contract::SignInReason::ScopeNotCovered);
     assert_eq!(required.missing_scopes, ["sql"]);
     world.token(&alice()).await.unwrap();
+}
+
+/// It answers as `put-fabric` does, and leaves no trace.
+#[tokio::test]
+async fn a_fabric_that_is_only_checked_is_judged_as_if_it_were_put_and_nothing_is_written() {
+    let world = World::new().await;
+    let (url, secret) = (world.workspace.url(), world.principal_secret());
+    let good = with_principal(fabric_settings("new", url), &world.principal);
+    let revision = world.host.get_fabric(&alice(), DEV).await.unwrap().revision;
+    let events = world.database.journal().tail(1_000).await.unwrap().len();
+    let check = async |caller, settings: &FabricSettings, secret, expected| {
+        let checked = world.host.check_fabric(&caller, settings.clone(), secret, expected).await;
+        checked.map_err(|error| (error.case(), error.field().map(str::to_owned)))
+    };
+    let field = |name: &str| Err(("invalid-input", Some(name.to_owned())));
+    assert_eq!(check(team_admin(), &good, Some(&secret), Some(0)).await, Ok(()));
+    assert_eq!(check(alice(), &good, Some(&secret), Some(0)).await, Err(("forbidden", None)));
+    assert_eq!(check(team_admin(), &good, None, None).await, field("service-principal-secret"));
+    let elsewhere = FabricSettings { workspace: "https://evil.example".into(), ..good.clone() };
+    assert_eq!(check(team_admin(), &elsewhere, Some(&secret), None).await, field("settings.workspace"));
+    let there = FabricSettings { name: DEV.into(), ..good.clone() };
+    assert_eq!(check(team_admin(), &there, Some(&secret), Some(0)).await, Err(("conflict", None)));
+    assert_eq!(check(team_admin(), &there, None, Some(revision)).await, Ok(()));
+
+    assert_eq!(case_of(world.host.get_fabric(&team_admin(), "new").await), "not-found");
+    assert_eq!(world.host.get_fabric(&alice(), DEV).await.unwrap().revision, revision);
+    assert_eq!(world.database.journal().tail(1_000).await.unwrap().len(), events);
 }

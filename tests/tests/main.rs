@@ -34,6 +34,8 @@ mod example;
 #[cfg(test)]
 mod fabrics;
 #[cfg(test)]
+mod forecast;
+#[cfg(test)]
 mod grants;
 #[cfg(test)]
 mod hosts;

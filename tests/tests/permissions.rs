@@ -156,6 +156,7 @@ async fn administration_is_for_those_whose_it_is() {
             sees && (caller.kind == CallerKind::Operator || caller.kind == CallerKind::Person) && !caller.cluster_admin;
         let token = "dapi0".into();
         let_through(case(host.set_personal_access_token(&caller, DEV, &token).await.err()), uses, "set token");
+        let_through(case(host.check_fabric(&caller, settings.clone(), None, None).await.err()), fabric, "check");
         let_through(case(host.put_fabric(&caller, settings.clone(), None, None).await.err()), fabric, "put");
         let_through(case(host.get_fabric(&caller, DEV).await.err()), sees, "get");
         let listed = host.list_fabrics(&caller, None).await.unwrap().fabrics.len();

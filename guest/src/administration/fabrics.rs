@@ -1,8 +1,11 @@
 //! Creating, changing, describing and removing fabrics.
 
+use std::time::Duration;
+
 use zeroize::Zeroizing;
 
-use super::{client_id, plain_name, scopes, secret};
+use super::fabric_check::secret_remaining;
+use super::{client_id, plain_name, scopes};
 use crate::contract::administration::{FabricDescription, FabricPage};
 use crate::contract::journal::Action;
 use crate::contract::{Caller, Error, FabricKind, FabricSettings, IdentityKind};
@@ -27,42 +30,29 @@ impl<P: Ports> Core<P> {
         service_principal_secret: Option<Zeroizing<String>>,
         expected_revision: Option<u64>,
     ) -> Result<FabricDescription> {
-        permissions::check_caller(caller)?;
-        let record = self.checked_fabric(&settings)?;
-        permissions::administer_fabrics(caller, &record.team)?;
-        let given = match service_principal_secret {
-            Some(text) => Some(Zeroizing::new(secret("service-principal-secret", &text)?)),
-            None => None,
-        };
-        let key = storage_key::fabric(&caller.tenant, &record.name);
+        let asked = self.asked_fabric(caller, &settings, service_principal_secret)?;
+        let key = storage_key::fabric(&caller.tenant, &asked.record.name);
         for _ in 0..WRITE_ATTEMPTS {
-            let mut record = record.clone();
-            let before = self.fabric_of(&caller.tenant, &record.name).await?;
-            if let Some(before) = &before {
-                permissions::administer_fabrics(caller, &before.record.team)?;
-                record.unknown.clone_from(&before.record.unknown);
-            }
-            expect_revision(expected_revision, before.as_ref())?;
-            self.credentials(&caller.tenant, &key, &mut record, given.as_ref(), before.as_ref()).await?;
+            let (record, before) = self.fabric_to_write(caller, &key, &asked, expected_revision).await?;
             let result = match self.write(&key, &record, None, over(before.as_ref())).await {
                 // Somebody else was first. What they wrote is looked at anew: it may be of another revision than was
                 // expected, or of another team.
                 Ok(Written::Lost(_)) => continue,
-                Ok(Written::Done(revision)) => Ok(revision),
+                Ok(Written::Done(revision)) => Ok(just_written(record.clone(), &key, revision)),
                 Err(error) => Err(error),
             };
             self.tokens.borrow_mut().invalidate(std::slice::from_ref(&key));
             let result = match result {
-                Ok(revision) => {
+                Ok(now) => {
                     let before = before.as_ref().map(|before| &before.record);
-                    self.after_change(&caller.tenant, before, &record).await.map(|()| description(&record, revision))
+                    self.after_change(&caller.tenant, before, &now.record).await.map(|()| description(&now))
                 }
                 Err(error) => Err(error),
             };
             let action = if before.is_some() { Action::FabricChanged } else { Action::FabricCreated };
             let mut entry = event(caller, action);
-            entry.fabric = Some(record.name.clone());
-            entry.workspace = Some(record.workspace.clone());
+            entry.fabric = Some(record.name);
+            entry.workspace = Some(record.workspace);
             entry.outcome = outcome(&result);
             self.journal(entry).await;
             return result;
@@ -101,17 +91,11 @@ impl<P: Ports> Core<P> {
             record.lineage = kept.record.lineage;
             record.team = kept.record.team;
         }
-        Ok(Stored {
-            record,
-            key,
-            revision: 0,
-            age: std::time::Duration::ZERO,
-            unchanged_for: std::time::Duration::ZERO,
-        })
+        Ok(just_written(record, &key, 0))
     }
 
     /// Seals a secret that was given, keeps one that may be kept.
-    async fn credentials(
+    pub(super) async fn credentials(
         &self,
         tenant: &str,
         key: &str,
@@ -149,7 +133,7 @@ impl<P: Ports> Core<P> {
     }
 
     /// Settings, checked field by field and put in order. Credentials are not in it yet.
-    fn checked_fabric(&self, settings: &FabricSettings) -> Result<FabricRecord> {
+    pub(super) fn checked_fabric(&self, settings: &FabricSettings) -> Result<FabricRecord> {
         let deployment = self.deployment()?;
         permissions::bounded("settings.name", &settings.name, 128)?;
         permissions::bounded("settings.team", &settings.team, 128)?;
@@ -187,6 +171,7 @@ impl<P: Ports> Core<P> {
             service_principal_scopes: scopes("settings.service-principal-scopes", &settings.service_principal_scopes)?,
             compute: compute(settings.kind, settings.compute.as_deref().or(workspace.compute()))?,
             metadata_crawl_identity: crawler.into(),
+            service_principal_secret_remaining: secret_remaining(settings, service_principal_client_id.is_some())?,
             service_principal_client_id,
             service_principal_secret: None,
             lineage: String::new(),
@@ -198,7 +183,7 @@ impl<P: Ports> Core<P> {
     pub async fn get_fabric(&self, caller: &Caller, name: &str) -> Result<FabricDescription> {
         let stored = self.fabric(caller, name).await?;
         permissions::see_fabric(caller, &stored.record)?;
-        Ok(description(&stored.record, stored.revision))
+        Ok(description(&stored))
     }
 
     /// `administration.list-fabrics`.
@@ -213,7 +198,7 @@ impl<P: Ports> Core<P> {
         let fabrics = records
             .iter()
             .filter(|stored| permissions::see_fabric(caller, &stored.record).is_ok())
-            .map(|stored| description(&stored.record, stored.revision))
+            .map(description)
             .collect();
         // Whose team they are of cannot be told either.
         let unreadable = match permissions::administer_deployment(caller) {
@@ -287,19 +272,6 @@ fn secret_needed() -> Error {
     )
 }
 
-fn changed_meanwhile() -> Error {
-    Error::Conflict("Somebody else changed this fabric meanwhile. Read it again.".to_owned())
-}
-
-fn expect_revision(expected: Option<u64>, before: Option<&Stored<FabricRecord>>) -> Result<()> {
-    match (expected, before) {
-        (None, _) | (Some(0), None) => Ok(()),
-        (Some(0), Some(_)) => Err(Error::Conflict("There is a fabric of this name already.".to_owned())),
-        (Some(expected), Some(before)) if before.revision == expected => Ok(()),
-        (Some(_), _) => Err(changed_meanwhile()),
-    }
-}
-
 /// A cluster or warehouse id.
 fn compute(kind: FabricKind, compute: Option<&str>) -> Result<Option<String>> {
     let Some(id) = compute.map(str::trim).filter(|id| !id.is_empty()) else { return Ok(None) };
@@ -313,11 +285,16 @@ fn compute(kind: FabricKind, compute: Option<&str>) -> Result<Option<String>> {
     Ok(Some(id.to_owned()))
 }
 
-fn description(record: &FabricRecord, revision: u64) -> FabricDescription {
+/// A record as of this moment.
+fn just_written(record: FabricRecord, key: &str, revision: u64) -> Stored<FabricRecord> {
+    Stored { record, key: key.to_owned(), revision, age: Duration::ZERO, unchanged_for: Duration::ZERO }
+}
+
+fn description(stored: &Stored<FabricRecord>) -> FabricDescription {
     FabricDescription {
-        settings: record.settings(),
-        workspace_id: record.workspace_id.clone(),
-        has_service_principal_secret: record.service_principal_secret.is_some(),
-        revision,
+        settings: stored.settings(),
+        workspace_id: stored.record.workspace_id.clone(),
+        has_service_principal_secret: stored.record.service_principal_secret.is_some(),
+        revision: stored.revision,
     }
 }

@@ -2,6 +2,7 @@
 
 mod app_connections;
 mod end_grants;
+mod fabric_check;
 mod fabrics;
 mod grants;
 mod personal_access_tokens;

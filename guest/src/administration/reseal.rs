@@ -111,7 +111,7 @@ impl<P: Ports> Core<P> {
                 Err(error) => return Ok(Resealed::Unreadable(error)),
             },
             1 => match Stored::parse(key, entry) {
-                Ok(stored) => self.reseal_fabric(tenant, stored, primary).await,
+                Ok(stored) => self.reseal_fabric(tenant, stored, at, primary).await,
                 Err(error) => return Ok(Resealed::Unreadable(error)),
             },
             4 => match Stored::parse(key, entry) {
@@ -152,12 +152,19 @@ impl<P: Ports> Core<P> {
         self.put_back(&stored, record, None, changed).await
     }
 
-    async fn reseal_fabric(&self, tenant: &str, stored: Stored<FabricRecord>, primary: &str) -> Result<Resealed> {
-        let mut record = stored.record.clone();
+    async fn reseal_fabric(
+        &self,
+        tenant: &str,
+        stored: Stored<FabricRecord>,
+        listed_at: Duration,
+        primary: &str,
+    ) -> Result<Resealed> {
+        let mut service_principal_secret = stored.record.service_principal_secret.clone();
         let place = credentials_place(&stored.record);
         let binding = service_principal_secret_binding(tenant, &stored.key, &stored.record.lineage, &place);
-        let changed = self.reseal_field(&mut record.service_principal_secret, &binding, primary).await?;
-        self.put_back(&stored, record, None, changed).await
+        let changed = self.reseal_field(&mut service_principal_secret, &binding, primary).await?;
+        let counted = stored.counted_down(self.ports.monotonic().saturating_sub(listed_at));
+        self.put_back(&stored, FabricRecord { service_principal_secret, ..counted }, None, changed).await
     }
 
     /// A grant with a young claim is in flight: its owner holds prepared seals for it and will write soon. A claim that

@@ -37,6 +37,16 @@ impl Guest for Component {
         core().put_fabric(&caller, settings, secret, expected_revision).await
     }
 
+    async fn check_fabric(
+        caller: Caller,
+        settings: FabricSettings,
+        service_principal_secret: Option<String>,
+        expected_revision: Option<u64>,
+    ) -> Result<(), Error> {
+        let secret = service_principal_secret.map(Zeroizing::new);
+        core().check_fabric(&caller, settings, secret, expected_revision).await
+    }
+
     async fn get_fabric(caller: Caller, name: String) -> Result<FabricDescription, Error> {
         core().get_fabric(&caller, &name).await
     }

@@ -4,7 +4,8 @@ use zeroize::Zeroizing;
 
 use super::{Component, core};
 use crate::contract::databricks_oauth::{
-    Advisory, AuthenticationOffer, CompletedSignIn, CompletedSignOut, FabricSelection, Guest, PendingSignIn, Rejection,
+    Advisory, AuthenticationOffer, CompletedSignIn, CompletedSignOut, FabricSelection, Guest, Job, PendingSignIn,
+    Rejection,
     RejectionVerdict, SignInState, TestResult, TestStep,
 };
 use crate::contract::{Activity, Caller, Error, IdentityKind, TokenDescription, TokenReference};
@@ -70,7 +71,7 @@ impl Guest for Component {
         core().authentication_methods(&caller).await
     }
 
-    async fn advisories(caller: Caller, fabric: String) -> Result<Vec<Advisory>, Error> {
-        core().advisories(&caller, &fabric).await
+    async fn advisories(caller: Caller, fabric: String, job: Option<Job>) -> Result<Vec<Advisory>, Error> {
+        core().advisories(&caller, &fabric, job.as_ref()).await
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Component, core};
 use crate::contract::Error;
-use crate::contract::maintenance::{DuePage, ExpiredPage, Guest, RenewalOutcome};
+use crate::contract::maintenance::{DuePage, ExpiredPage, ForecastPage, Guest, RenewalOutcome};
 
 impl Guest for Component {
     async fn renew(grant: String) -> Result<RenewalOutcome, Error> {
@@ -21,5 +21,9 @@ impl Guest for Component {
 
     async fn expire(after: Option<String>) -> Result<ExpiredPage, Error> {
         core().expire(after.as_deref()).await
+    }
+
+    async fn forecast(after: Option<String>) -> Result<ForecastPage, Error> {
+        core().forecast(after.as_deref()).await
     }
 }

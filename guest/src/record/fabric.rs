@@ -1,11 +1,14 @@
 //! A fabric as it is stored.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
-use super::{Record, Unknown};
+use super::{Record, Stored, Unknown, milliseconds};
 use crate::contract::{Authentication, FabricKind, FabricSettings, IdentityKind};
+use crate::error::nanoseconds;
 
-/// A fabric.
+/// A fabric. Durations are as of the moment of writing; what remains now is that less the record's age.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct FabricRecord {
     /// Record version.
@@ -45,6 +48,9 @@ pub struct FabricRecord {
     /// Its secret, sealed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service_principal_secret: Option<String>,
+    /// What remained of that secret's life at the time of writing, where somebody has recorded it.
+    #[serde(default, with = "milliseconds::optional", skip_serializing_if = "Option::is_none")]
+    pub service_principal_secret_remaining: Option<Duration>,
     /// Names the present credentials: binds the sealed secret. A token obtained under another lineage is not served.
     pub lineage: String,
     /// Members of newer versions.
@@ -96,22 +102,39 @@ impl FabricRecord {
     pub fn takes_personal_access_tokens(&self) -> bool {
         self.authentication == Method::PersonalAccessToken
     }
+}
 
+impl Stored<FabricRecord> {
     /// The settings, as an administrator gave them, with the workspace normalised.
     pub fn settings(&self) -> FabricSettings {
+        let record = &self.record;
         FabricSettings {
-            name: self.name.clone(),
-            kind: self.kind.into(),
-            workspace: self.workspace.clone(),
-            team: self.team.clone(),
-            authentication: self.authentication.into(),
-            app_connection: self.app_connection.clone(),
-            service_principal_client_id: self.service_principal_client_id.clone(),
-            scopes: self.scopes.clone(),
-            service_principal_scopes: self.service_principal_scopes.clone(),
-            compute: self.compute.clone(),
-            metadata_crawl_identity: self.metadata_crawl_identity.into(),
+            name: record.name.clone(),
+            kind: record.kind.into(),
+            workspace: record.workspace.clone(),
+            team: record.team.clone(),
+            authentication: record.authentication.into(),
+            app_connection: record.app_connection.clone(),
+            service_principal_client_id: record.service_principal_client_id.clone(),
+            service_principal_secret_expires_in: self.secret_remaining().map(nanoseconds),
+            scopes: record.scopes.clone(),
+            service_principal_scopes: record.service_principal_scopes.clone(),
+            compute: record.compute.clone(),
+            metadata_crawl_identity: record.metadata_crawl_identity.into(),
         }
+    }
+
+    /// What is left of the life that was recorded for the service principal's secret: zero when it has ended, none where
+    /// nobody has recorded it.
+    pub fn secret_remaining(&self) -> Option<Duration> {
+        self.record.service_principal_secret_remaining.map(|remaining| remaining.saturating_sub(self.age))
+    }
+
+    /// The record with its durations counted down to now, as it must be before it is written again. `since_read` is
+    /// the time since it was read.
+    pub fn counted_down(&self, since_read: Duration) -> FabricRecord {
+        let remaining = self.secret_remaining().map(|remaining| remaining.saturating_sub(since_read));
+        FabricRecord { service_principal_secret_remaining: remaining, ..self.record.clone() }
     }
 }
 

@@ -164,6 +164,7 @@ impl Context {
             .most_instances(MOST_INSTANCES)
             .expire_every(None)
             .renew_ahead_every(None)
+            .forecast_every(None)
             .compile_cache(cache);
         if let Some(pinned) = &config.component.replacement {
             builder = builder.component(pinned_component(pinned)?);

@@ -2,12 +2,14 @@
 //! typed.
 
 /// The parameters, spelled as in `wit/`, and the options, arguments and settings that fill them.
-const PLACES: [(&str, &str); 22] = [
+const PLACES: [(&str, &str); 25] = [
     ("fabric", "FABRIC"),
     ("name", "NAME"),
     ("caller.user", "--user"),
     ("caller.teams", "--team"),
     ("caller.tenant", "deployment.tenant"),
+    ("file", "FILE"),
+    ("job.run-as", "--run-as"),
     ("client-secret", "--client-secret-file"),
     ("service-principal-secret", "--sp-client-secret-file"),
     ("settings.name", "NAME"),
@@ -20,6 +22,7 @@ const PLACES: [(&str, &str); 22] = [
     ("settings.refresh-token-policy", "--refresh-tokens"),
     ("settings.refresh-token-lifetime", "--refresh-token-days"),
     ("settings.service-principal-client-id", "--sp-client-id"),
+    ("settings.service-principal-secret-expires-in", "--sp-secret-expires-in"),
     ("settings.service-principal-scopes", "--sp-scopes"),
     ("settings.compute", "--compute"),
     ("token", "--token-file"),
@@ -36,9 +39,12 @@ pub(super) fn place_of(field: &str) -> Option<&str> {
     place.or_else(|| field.starts_with("--").then_some(field))
 }
 
-/// Whether the parameter stands on the command line.
+/// What places in a file of fabrics begin with, which is as good as typed.
+const FILE_OF_FABRICS: &str = "fabrics";
+
+/// Whether the parameter stands on the command line, or in a file that it names.
 pub(super) fn is_typed(field: &str) -> bool {
-    place_of(field).is_some_and(|place| !place.starts_with(SETTING))
+    field.starts_with(FILE_OF_FABRICS) || place_of(field).is_some_and(|place| !place.starts_with(SETTING))
 }
 
 #[cfg(test)]
@@ -74,6 +80,7 @@ mod tests {
             ("FABRIC", Some("FABRIC"), true),
             ("caller.tenant", Some("deployment.tenant"), false),
             ("callback-query", None, false),
+            ("fabrics[0].databricks.url", None, true),
         ] {
             assert_eq!((place_of(field), is_typed(field)), (place, typed), "{field}");
         }

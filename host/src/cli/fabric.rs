@@ -1,8 +1,9 @@
 //! `fabric-auth fabric`: fabrics with Databricks as provider.
 //!
 //! JSON of a fabric (`add`, `show`): `{"name", "kind", "workspace", "workspace_id"?, "team", "authentication",
-//! "app_connection"?, "service_principal_client_id"?, "has_service_principal_secret", "scopes",
-//! "service_principal_scopes", "compute"?, "metadata_crawl_identity", "revision"}`. `list`: `{"fabrics": […]}`.
+//! "app_connection"?, "service_principal_client_id"?, "has_service_principal_secret",
+//! "service_principal_secret_expires_in"?, "scopes", "service_principal_scopes", "compute"?, "metadata_crawl_identity",
+//! "revision"}`. `list`: `{"fabrics": […]}`.
 
 use std::fmt;
 use std::process::ExitCode;
@@ -13,14 +14,21 @@ use serde::Serialize;
 
 use super::context::{Context, Session, about_fabric};
 use super::fabric_add::Add;
+use super::fabric_import::Import;
 use super::failure::Failure;
 use super::output::{Output, write_columns};
+use super::span::Span;
 use super::words::Word as _;
 
 #[derive(Subcommand)]
 pub(super) enum Fabric {
     /// Add a fabric, or change one (--replace)
     Add(Box<Add>),
+    /// Add the fabrics of a file that Prophecy's build tool reads (fabrics.yml): all of them or, if one is wrong, none
+    ///
+    /// Placeholders such as "{{DEV_SECRET}}" stand for environment variables, in every value. Fabrics of other providers
+    /// than Databricks are passed over.
+    Import(Import),
     /// List the fabrics
     List,
     /// Show one fabric
@@ -51,6 +59,8 @@ struct FabricView {
     #[serde(skip_serializing_if = "Option::is_none")]
     service_principal_client_id: Option<String>,
     has_service_principal_secret: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service_principal_secret_expires_in: Option<Span>,
     scopes: Vec<String>,
     service_principal_scopes: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -68,6 +78,7 @@ impl Fabric {
     pub(super) async fn run(self, context: &Context) -> Result<ExitCode, Failure> {
         match self {
             Self::Add(add) => context.output.show(&FabricView::from(add.run(context).await?))?,
+            Self::Import(import) => import.run(context).await?,
             Self::List => {
                 let all = context.with_host(async |session| all_fabrics(context.output, session).await).await?;
                 let fabrics = all.into_iter().map(FabricView::from).collect();
@@ -124,6 +135,7 @@ impl From<FabricDescription> for FabricView {
             app_connection: settings.app_connection,
             service_principal_client_id: settings.service_principal_client_id,
             has_service_principal_secret,
+            service_principal_secret_expires_in: settings.service_principal_secret_expires_in.map(Span::from),
             scopes: settings.scopes,
             service_principal_scopes: settings.service_principal_scopes,
             compute: settings.compute,
@@ -149,7 +161,12 @@ impl fmt::Display for FabricView {
         writeln!(formatter, "service principal:  {}", optional(&self.service_principal_client_id, "none"))?;
         if self.service_principal_client_id.is_some() {
             let stored = if self.has_service_principal_secret { "stored" } else { "missing" };
-            writeln!(formatter, "  secret:           {stored}")?;
+            let ends = match self.service_principal_secret_expires_in {
+                Some(Span::ZERO) => "; it has ended".to_owned(),
+                Some(left) => format!("; it ends in {left}"),
+                None => String::new(),
+            };
+            writeln!(formatter, "  secret:           {stored}{ends}")?;
             writeln!(formatter, "  scopes:           {}", scopes(&self.service_principal_scopes, "all-apis"))?;
         }
         writeln!(formatter, "compute:            {}", optional(&self.compute, "none chosen"))?;

@@ -10,12 +10,16 @@ use http::{Method, Uri};
 use secrecy::SecretString;
 
 use super::context::{Context, Session};
+use super::expiry::Expiry;
 use super::failure::Failure;
 use super::secret_source::SecretSource;
 use super::words;
 
 /// The option that names where a service principal's secret is.
 const SECRET_FILE: &str = "--sp-client-secret-file";
+
+/// The option that says when it ends.
+const SECRET_END: &str = "--sp-secret-expires-in";
 
 /// For `put-fabric`: only if there is no such fabric.
 const CREATE_ONLY: u64 = 0;
@@ -50,6 +54,9 @@ pub(super) struct Add {
     /// File with the service principal's secret; - is standard input
     #[arg(long, value_name = "FILE")]
     sp_client_secret_file: Option<SecretSource>,
+    /// When that secret ends, as Databricks shows it: a span from now (365d) or a date (2027-06-30, its beginning in UTC)
+    #[arg(long, value_name = "SPAN|DATE")]
+    sp_secret_expires_in: Option<Expiry>,
     /// Scopes to ask for as the service principal, separated by commas [default: all-apis]
     #[arg(long, value_name = "SCOPES", value_delimiter = ',')]
     sp_scopes: Option<Vec<String>>,
@@ -65,8 +72,8 @@ pub(super) struct Add {
     /// Write over a fabric of this name, if there is one, and keep what is not named
     ///
     /// Every setting whose option is left out stays as it is; an empty value (--compute "") takes a setting away. The
-    /// service principal's secret is kept as long as workspace and client id stay as they are. The compute is not kept
-    /// with another kind, nor with a JDBC URL, which names its own.
+    /// service principal's secret is kept as long as workspace and client id stay as they are, and its end as long as the
+    /// secret is. The compute is not kept with another kind, nor with a JDBC URL, which names its own.
     #[arg(long)]
     replace: bool,
 }
@@ -90,21 +97,42 @@ impl Add {
         }
         let source = self.sp_client_secret_file.as_ref();
         let secret = source.map(|source| source.read(SECRET_FILE, context.output)).transpose()?;
+        let now = context.clock().system();
+        let expires_in = self.sp_secret_expires_in.map(|expiry| expiry.expires_in(now)).transpose();
+        let expires_in = expires_in.map_err(|refused| Failure::caller(SECRET_END, refused.to_string()))?;
         let add = async |session: &Session| {
-            let description = self.put(session, secret.as_ref()).await?;
+            let description = self.put(context, session, secret.as_ref(), expires_in).await?;
             warn_of_missing_app(context, session, &self.name).await;
             Ok(description)
         };
         context.with_host(add).await
     }
 
-    async fn put(&self, session: &Session, secret: Option<&SecretString>) -> Result<FabricDescription, Failure> {
+    /// `expires_in`: of the secret, where something is said of its end.
+    async fn put(
+        &self,
+        context: &Context,
+        session: &Session,
+        secret: Option<&SecretString>,
+        expires_in: Option<Option<u64>>,
+    ) -> Result<FabricDescription, Failure> {
         let before = if self.replace { self.before(session).await? } else { None };
         let expected = before.as_ref().map_or(CREATE_ONLY, |before| before.revision);
+        let had_end =
+            before.as_ref().is_some_and(|before| before.settings.service_principal_secret_expires_in.is_some());
         let settings = match before {
             Some(before) => self.over(before),
             None => self.settings()?,
         };
+        let kept = settings.service_principal_secret_expires_in;
+        let drops_end = had_end && kept.is_none() && expires_in.is_none();
+        if drops_end && settings.service_principal_client_id.is_some() {
+            context
+                .output
+                .note(format_args!("The end of the former secret is dropped; {SECRET_END} records that of this one."));
+        }
+        let service_principal_secret_expires_in = expires_in.unwrap_or(kept);
+        let settings = FabricSettings { service_principal_secret_expires_in, ..settings };
         let put = session.host.put_fabric(&session.caller, settings, secret, Some(expected)).await;
         put.map_err(|error| match error {
             Error::Conflict(_) if !self.replace => Failure::from(Error::Conflict(format!(
@@ -141,6 +169,7 @@ impl Add {
             authentication: self.authentication.unwrap_or(Authentication::Oauth),
             app_connection: given(self.app.as_ref()),
             service_principal_client_id: given(self.sp_client_id.as_ref()),
+            service_principal_secret_expires_in: None,
             scopes: self.scopes.as_deref().map(listed).unwrap_or_default(),
             service_principal_scopes: self.sp_scopes.as_deref().map(listed).unwrap_or_default(),
             compute: given(self.compute.as_ref()),
@@ -154,6 +183,9 @@ impl Add {
         let before = before.settings;
         let keeps_compute = self.kind.is_none_or(|kind| kind == before.kind) && self.workspace.jdbc_url.is_none();
         let over = |named: &Option<String>, before| named.as_ref().map_or(before, |named| given(Some(named)));
+        let same_client =
+            self.sp_client_id.as_ref().is_none_or(|id| before.service_principal_client_id.as_ref() == Some(id));
+        let keeps_secret = same_client && self.sp_client_secret_file.is_none();
         FabricSettings {
             name: before.name,
             kind: self.kind.unwrap_or(before.kind),
@@ -162,6 +194,7 @@ impl Add {
             authentication: self.authentication.unwrap_or(before.authentication),
             app_connection: over(&self.app, before.app_connection),
             service_principal_client_id: over(&self.sp_client_id, before.service_principal_client_id),
+            service_principal_secret_expires_in: before.service_principal_secret_expires_in.filter(|_| keeps_secret),
             scopes: self.scopes.as_deref().map_or(before.scopes, listed),
             service_principal_scopes: self.sp_scopes.as_deref().map_or(before.service_principal_scopes, listed),
             compute: over(&self.compute, before.compute.filter(|_| keeps_compute)),
@@ -251,6 +284,7 @@ mod tests {
             authentication: Authentication::Oauth,
             app_connection: None,
             service_principal_client_id: None,
+            service_principal_secret_expires_in: None,
             scopes: Vec::new(),
             service_principal_scopes: Vec::new(),
             compute: None,

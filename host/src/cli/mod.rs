@@ -2,7 +2,8 @@
 //!
 //! Data goes to standard output, everything else to standard error. With `--output json` both are JSON, a document on
 //! each line: data as each command's module documents it, `{"note": …}` for what a person would be told, and an error
-//! as `{"error": {"case", "message", "actor", "field"?, "option"?, "reason"?, "retry_after"?}}`. Members have the names
+//! as `{"success": false, "message", "error": {"case", "message", "actor", "field"?, "option"?, "reason"?,
+//! "retry_after"?}}`, where the first `message` names the command and the cause. Members have the names
 //! of the contract (`wit/`) with underscores, enumerated values are spelled as there, and durations are in seconds.
 //! `field` is a parameter of the contract, `option` the place on the command line that fills it. The exit codes stand
 //! in `exit_status`.
@@ -17,8 +18,11 @@ mod completions;
 mod context;
 mod contract_fields;
 mod exit_status;
+mod expiry;
 mod fabric;
 mod fabric_add;
+mod fabric_import;
+mod fabrics_file;
 mod failure;
 mod grants;
 mod init;
@@ -37,13 +41,14 @@ mod secret_source;
 mod span;
 mod status;
 mod test_connection;
+mod text_tree;
 mod token;
 mod usage;
 mod words;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::{LevelFilter, filter_fn};
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
@@ -112,8 +117,8 @@ enum Command {
 
 /// Does what the arguments say.
 pub(crate) fn main() -> ExitCode {
-    let CommandLine { options, command } = match CommandLine::try_parse() {
-        Ok(command_line) => command_line,
+    let (CommandLine { options, command }, words) = match parse() {
+        Ok(understood) => understood,
         Err(error) => return usage::not_understood(&error),
     };
     begin_logging();
@@ -124,9 +129,29 @@ pub(crate) fn main() -> ExitCode {
         Err(error) => Err(Failure::operator(format!("The async runtime could not be started: {error}."))),
     };
     result.unwrap_or_else(|failure| {
-        output.failure(&failure);
+        output.failure(&words, &failure);
         failure.exit_code()
     })
+}
+
+/// Reads the arguments; beside what they say, the words of the command (`fabric add`).
+fn parse() -> Result<(CommandLine, String), clap::Error> {
+    let matches = CommandLine::command().try_get_matches()?;
+    let words = words_of(&matches);
+    let command_line =
+        CommandLine::from_arg_matches(&matches).map_err(|error| error.format(&mut CommandLine::command()))?;
+    Ok((command_line, words))
+}
+
+/// The words of the command that the arguments name.
+fn words_of(matches: &ArgMatches) -> String {
+    let mut words = Vec::new();
+    let mut inner = matches.subcommand();
+    while let Some((word, matches)) = inner {
+        words.push(word);
+        inner = matches.subcommand();
+    }
+    words.join(" ")
 }
 
 impl Command {
@@ -168,8 +193,6 @@ fn begin_logging() {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]

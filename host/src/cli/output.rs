@@ -25,10 +25,16 @@ pub(super) struct Output {
 }
 
 #[derive(Serialize)]
-#[serde(rename_all = "snake_case")]
-enum Message<'a> {
-    Note(&'a str),
-    Error(Problem<'a>),
+struct Note<'a> {
+    note: &'a str,
+}
+
+/// A failure: whether it went well and a sentence, as Prophecy's own interfaces have it, and what programs decide by.
+#[derive(Serialize)]
+struct Failed<'a> {
+    success: bool,
+    message: String,
+    error: Problem<'a>,
 }
 
 impl Output {
@@ -80,17 +86,18 @@ impl Output {
     pub(super) fn note(self, text: impl Display) {
         let text = printable(&text.to_string());
         if self.is_json() {
-            write_message(&Message::Note(&text));
+            write_message(&Note { note: &text });
         } else {
             // Nobody is left to be told when standard error is gone.
             let _ = writeln!(io::stderr(), "{}", *text);
         }
     }
 
-    /// Tells why the command failed.
-    pub(super) fn failure(self, failure: &Failure) {
+    /// Tells why the command failed, which is named by its words.
+    pub(super) fn failure(self, command: &str, failure: &Failure) {
         if self.is_json() {
-            write_message(&Message::Error(failure.problem()));
+            let message = format!("{command} failed: {}", failure.message());
+            write_message(&Failed { success: false, message, error: failure.problem() });
         } else {
             let text = printable(&format!("error: {}\nWho can fix it: {}.", failure.message(), failure.actor()));
             let _ = writeln!(io::stderr(), "{}", *text);
@@ -116,7 +123,7 @@ pub(super) fn write_columns<const COLUMNS: usize>(
     Ok(())
 }
 
-fn write_message(message: &Message<'_>) {
+fn write_message(message: &impl Serialize) {
     let json = serde_json::to_string(message).unwrap_or_default();
     let _ = writeln!(io::stderr(), "{json}");
 }

@@ -1,6 +1,7 @@
 //! Spans of time: seconds for programs, the two largest units for people.
 
 use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
@@ -16,9 +17,35 @@ impl Span {
     /// No time.
     pub(super) const ZERO: Self = Self(Duration::ZERO);
 
-    /// So many days.
-    pub(super) const fn days(days: u32) -> Self {
-        Self(Duration::from_secs(days as u64 * 86_400))
+    /// As the contract counts.
+    pub(super) fn nanoseconds(self) -> u64 {
+        u64::try_from(self.0.as_nanos()).unwrap_or(u64::MAX)
+    }
+}
+
+/// What was typed is no span of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("this is no span of time; write it as 365d, 12h, 90min, 30s or a sum such as 1d12h")]
+pub(super) struct NotASpan;
+
+/// Numbers with their units, as spans are shown.
+impl FromStr for Span {
+    type Err = NotASpan;
+
+    fn from_str(text: &str) -> Result<Self, NotASpan> {
+        let mut rest = text.trim();
+        let mut seconds: Option<u64> = None;
+        while !rest.is_empty() {
+            let (number, after) = rest.split_at(rest.find(|c: char| !c.is_ascii_digit()).ok_or(NotASpan)?);
+            let after = after.trim_start();
+            let (unit, after) = after.split_at(after.find(|c: char| !c.is_ascii_lowercase()).unwrap_or(after.len()));
+            let (_, length) = UNITS.iter().find(|(name, _)| *name == unit).ok_or(NotASpan)?;
+            let number: u64 = number.parse().map_err(|_| NotASpan)?;
+            let part = number.checked_mul(*length).ok_or(NotASpan)?;
+            seconds = Some(seconds.unwrap_or_default().checked_add(part).ok_or(NotASpan)?);
+            rest = after.trim_start();
+        }
+        seconds.map(|seconds| Self(Duration::from_secs(seconds))).ok_or(NotASpan)
     }
 }
 
@@ -77,6 +104,20 @@ mod tests {
             (86_401, "1 d"),
         ] {
             assert_eq!(Span::from(Duration::from_secs(seconds)).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn a_span_is_read_as_it_is_shown_and_without_its_blanks() {
+        for (text, seconds) in
+            [("365d", 365 * 86_400), ("6 d 23 h", 601_200), ("1d12h", 129_600), ("0 s", 0), ("90min", 5_400)]
+        {
+            assert_eq!(text.parse(), Ok(Span(Duration::from_secs(seconds))), "{text}");
+        }
+        for wrong in
+            ["", " ", "d", "5", "5 w", "-1d", "1.5d", "1d,", "5D", "99999999999999999999d", "999999999999999999d"]
+        {
+            assert_eq!(wrong.parse::<Span>(), Err(NotASpan), "{wrong}");
         }
     }
 

@@ -2,7 +2,8 @@
 //!
 //! JSON: `{"user", "fabrics": [{"fabric", "workspace", "authentication", "signed_in", "reason"?, "databricks_user"?, "scopes",
 //! "access_token_expires_in"?, "renewable", "session_expires_in"?, "attention": [{"kind", "due_in", "message"}],
-//! "problem"?}]}`, with one fabric when one is named. `problem` stands where the state could not be told.
+//! "problem"?}]}`, what is due soonest first, and with one fabric when one is named. `problem` stands where the state
+//! could not be told.
 
 use std::fmt;
 use std::process::ExitCode;
@@ -19,9 +20,6 @@ use super::failure::{Failure, Problem};
 use super::output::write_columns;
 use super::span::Span;
 use super::words::Word as _;
-
-/// A session that ends sooner than this if nobody uses it is worth a word.
-const SOON: Span = Span::days(2);
 
 #[derive(Args)]
 pub(super) struct Status {
@@ -119,9 +117,10 @@ impl<'a> FabricView<'a> {
             state.into_iter().filter_map(|state| Attention::of(finding, state)).collect();
         attention.extend(finding.advisories.iter().map(|advisory| Attention {
             kind: advisory.kind.word(),
-            due_in: Span::ZERO,
+            due_in: advisory.ends_in.map_or(Span::ZERO, Span::from),
             message: advisory.message.clone(),
         }));
+        attention.sort_by_key(|attention| attention.due_in);
         Self {
             fabric: &finding.fabric,
             workspace: &finding.workspace,
@@ -172,10 +171,7 @@ impl Attention {
             let message = format!("Databricks gave no refresh token; sign in again then with {login}.");
             return Some(Self { kind: "access-token-ends", due_in, message });
         }
-        let due_in = state.session_expires_in.map(Span::from).filter(|left| *left < SOON)?;
-        let message =
-            format!("The session ends then unless it is used; `fabric-auth token {}` uses it.", finding.fabric);
-        Some(Self { kind: "session-ends", due_in, message })
+        None
     }
 }
 
@@ -193,12 +189,15 @@ impl fmt::Display for View<'_> {
                 write_columns(formatter, &rows)?;
             }
         }
-        let mut heading = "\nneeds attention:\n";
+        let mut all = Vec::new();
         for fabric in &self.fabrics {
-            for attention in &fabric.attention {
-                writeln!(formatter, "{heading}  {}, {attention}", fabric.fabric)?;
-                heading = "";
-            }
+            all.extend(fabric.attention.iter().map(|attention| (fabric.fabric, attention)));
+        }
+        all.sort_by_key(|(_, attention)| attention.due_in);
+        let mut heading = "\nneeds attention:\n";
+        for (fabric, attention) in all {
+            writeln!(formatter, "{heading}  {fabric}, {attention}")?;
+            heading = "";
         }
         Ok(())
     }

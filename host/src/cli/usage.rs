@@ -10,6 +10,9 @@ use super::failure::Failure;
 use super::options;
 use super::output::{Format, Output};
 
+/// What failed: which command was meant is not known.
+const PROGRAM: &str = "fabric-auth";
+
 /// What is refused where no single argument is.
 const ARGUMENTS: &str = "arguments";
 
@@ -19,7 +22,7 @@ pub(super) fn not_understood(error: &clap::Error) -> ExitCode {
         // A reader who went away is no reason to fail otherwise.
         let _ = error.print();
     } else {
-        Output::new(Format::Json).failure(&Failure::caller(&argument_of(error), sentence_of(error)));
+        Output::new(Format::Json).failure(PROGRAM, &Failure::caller(&argument_of(error), sentence_of(error)));
     }
     if error.use_stderr() { ExitStatus::WrongUsage.into() } else { ExitStatus::Done.into() }
 }

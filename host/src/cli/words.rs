@@ -64,6 +64,9 @@ words! {
         MissingServicePrincipal = "missing-service-principal",
         MissingAppConnection = "missing-app-connection",
         RefusedClientSecret = "refused-client-secret",
+        ServicePrincipalSecretEnding = "service-principal-secret-ending",
+        SessionEnding = "session-ending",
+        RunAsReplaced = "run-as-replaced",
     }
     Registration { NotNeeded = "not-needed", Done = "done", Needed = "needed" }
     SessionControl { Nobody = "nobody", DatabricksAccountAdmin = "databricks-account-admin" }

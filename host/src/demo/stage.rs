@@ -65,6 +65,7 @@ impl Stage {
             .egress(egress)
             .expire_every(None)
             .renew_ahead_every(None)
+            .forecast_every(None)
             .build()
             .await?;
         let secrets = std::sync::Mutex::default();
@@ -110,6 +111,7 @@ impl Stage {
             authentication: Authentication::Oauth,
             app_connection: None,
             service_principal_client_id: service_principal.then(|| self.service_principal.application_id.clone()),
+            service_principal_secret_expires_in: None,
             scopes: Vec::new(),
             service_principal_scopes: Vec::new(),
             compute: Some(WAREHOUSE.to_owned()),

@@ -64,6 +64,8 @@ impl From<Action> for backend::Action {
             Action::AppConnectionUnreadable => Self::AppConnectionUnreadable,
             Action::FabricUnreadable => Self::FabricUnreadable,
             Action::GrantUnreadable => Self::GrantUnreadable,
+            Action::ServicePrincipalSecretEnding => Self::ServicePrincipalSecretEnding,
+            Action::SessionEnding => Self::SessionEnding,
         }
     }
 }

@@ -111,6 +111,10 @@ pub enum Action {
     FabricUnreadable,
     /// A stored grant cannot be read.
     GrantUnreadable,
+    /// A service principal's secret ends soon, or has ended, as it was recorded.
+    ServicePrincipalSecretEnding,
+    /// A person's session ends soon unless it is used.
+    SessionEnding,
 }
 
 /// How it ended.

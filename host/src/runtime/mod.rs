@@ -5,6 +5,7 @@ mod clearing_out;
 mod engine;
 mod instance;
 mod instances;
+mod looking_ahead;
 mod renewals;
 mod renewing_ahead;
 mod rounds;

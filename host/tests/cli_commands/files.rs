@@ -32,6 +32,7 @@ fn without_a_configuration_every_command_names_init() {
         vec!["keys", "reseal"],
         vec!["keys", "remove", "a"],
         vec!["restore-check"],
+        vec!["check", "--within", "30d"],
         vec!["--config", "elsewhere.toml", "status"],
     ] {
         finish(binary(folder.path(), &arguments), "").ends_with(1).says(&["`fabric-auth init", "--config"]);

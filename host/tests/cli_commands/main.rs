@@ -3,7 +3,11 @@
 //! The modules are marked as tests so that the lints treat their helpers as such.
 
 #[cfg(test)]
+mod fabric_import;
+#[cfg(test)]
 mod files;
+#[cfg(test)]
+mod forecast;
 #[cfg(test)]
 mod grants;
 #[cfg(test)]

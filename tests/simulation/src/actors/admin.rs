@@ -26,6 +26,7 @@ pub(crate) async fn set_up(world: &Rc<World>) {
         authentication: Authentication::Oauth,
         app_connection: None,
         service_principal_client_id: None,
+        service_principal_secret_expires_in: None,
         scopes: Vec::new(),
         service_principal_scopes: Vec::new(),
         compute: None,

@@ -130,7 +130,7 @@ async fn host(arguments: Arguments, clock: SharedClock, database: &dyn Backend) 
     let egress = EgressSettings { allow_loopback_http: true, ..EgressSettings::default() };
     let cache = CompileCache { folder: arguments.compiled, keys: vec![Zeroizing::new([7; 32])] };
     // What is sent and when is up to the tests alone.
-    let builder = builder.renew_ahead_every(None);
+    let builder = builder.renew_ahead_every(None).forecast_every(None);
     Ok(builder.keys(Arc::new(keys)).clock(clock).egress(egress).compile_cache(cache).build().await?)
 }
 
