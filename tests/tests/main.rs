@@ -32,6 +32,8 @@ mod hosts;
 #[cfg(test)]
 mod instances;
 #[cfg(test)]
+mod journal;
+#[cfg(test)]
 mod mixed_versions;
 #[cfg(test)]
 mod pending_sign_in;

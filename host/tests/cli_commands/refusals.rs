@@ -32,6 +32,10 @@ fn wrong_usage_ends_with_2_and_does_nothing() {
         vec!["keys"],
         vec!["keys", "promote"],
         vec!["keys", "remove"],
+        vec!["journal"],
+        vec!["journal", "tail", "--count", "-1"],
+        vec!["journal", "tail", "--action", "lunch"],
+        vec!["journal", "export", "--since", "yesterday"],
         vec!["inspect", "a", "b"],
         vec!["completions", "cmd"],
     ] {
