@@ -10,12 +10,9 @@ use std::sync::Arc;
 
 use tokio::sync::Mutex;
 
-use super::ledger::Ledger;
+use super::ledger::{Ledger, StoredChain};
 use super::link::{Link, Signatures, Signed, Verdict, digest, signing_key};
-use crate::keys::MasterKeys;
-
-/// How often an event is tried at the next position when other processes are quicker.
-const MOST_TRIES: u32 = 32;
+use crate::keys::{DerivedKey, MasterKeys};
 
 /// Longest name of a host, in bytes.
 pub const MAX_HOST_BYTES: usize = 64;
@@ -31,11 +28,41 @@ pub struct Chain {
     end: Mutex<Option<End>>,
 }
 
-/// The end of a chain.
-#[derive(Default)]
-struct End {
+/// The end of a chain, behind which the next event goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct End {
     position: i64,
     digest: Vec<u8>,
+}
+
+impl End {
+    /// Where a chain ends as the database has it.
+    pub(super) fn of(stored: &StoredChain) -> Self {
+        let place = |link: &Link| Self { position: link.position, digest: link.digest.clone() };
+        stored.head().map(|(_, link)| place(link)).unwrap_or_default()
+    }
+}
+
+/// An event that has no place in its chain yet.
+#[derive(Debug)]
+pub struct Draft<'a> {
+    /// The chain that it goes to.
+    pub host: &'a str,
+    /// When it was recorded, in nanoseconds since 1970.
+    pub recorded_at: i64,
+    /// The event, as JSON.
+    pub event: &'a str,
+    key: DerivedKey,
+}
+
+impl Draft<'_> {
+    /// The place behind this end, signed; and the end that the chain then has. None behind the last number there is.
+    pub fn behind(&self, end: &End) -> Option<(Link, End)> {
+        let position = end.position.checked_add(1)?;
+        let digest = digest(&end.digest, self.host, position, self.recorded_at, self.event);
+        let link = Link::sign(Signed::Event, self.host, position, digest.clone(), &self.key);
+        Some((link, End { position, digest }))
+    }
 }
 
 impl Chain {
@@ -57,27 +84,15 @@ impl Chain {
     /// # Errors
     /// A sentence for the operator, when the event was not or perhaps not written.
     pub async fn append(&self, ledger: &dyn Ledger, recorded_at: i64, event: &str) -> Result<(), String> {
-        let key = signing_key(&*self.keys).await?;
+        let draft = Draft { host: &self.host, recorded_at, event, key: signing_key(&*self.keys).await? };
         let mut known = self.end.lock().await;
         // Taken out, and put back when it is certain: whoever is dropped in between leaves the next one to look.
-        let mut end = match known.take() {
+        let end = match known.take() {
             Some(end) => end,
             None => self.find_end(ledger).await?,
         };
-        for _ in 0..MOST_TRIES {
-            let position = end.position.checked_add(1).ok_or("the chain of the journal is full")?;
-            let digest = digest(&end.digest, &self.host, position, recorded_at, event);
-            let link = Link::sign(Signed::Event, &self.host, position, digest, &key);
-            if ledger.append(recorded_at, event, &link).await? {
-                *known = Some(End { position, digest: link.digest });
-                return Ok(());
-            }
-            end = self.find_end(ledger).await?;
-        }
-        Err(format!(
-            "too many processes write to the journal as the host {:?}; give them names (journal.host)",
-            self.host
-        ))
+        *known = Some(ledger.append(&draft, &end).await?);
+        Ok(())
     }
 
     /// Where the chain ends. The journal goes on also behind an end that is not as a host has written it: what is wrong
@@ -92,7 +107,7 @@ impl Chain {
                 "the last event of the journal is not as it was written; `fabric-auth journal verify` tells more"
             );
         }
-        Ok(End { position: link.position, digest: link.digest.clone() })
+        Ok(End::of(&stored))
     }
 }
 

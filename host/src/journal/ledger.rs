@@ -2,6 +2,7 @@
 
 use futures::future::BoxFuture;
 
+use super::chain::{Draft, End};
 use super::link::{Link, Signed};
 
 /// How many events one page gives at most.
@@ -9,12 +10,12 @@ pub const PAGE_LIMIT: u32 = 1000;
 
 /// The rows of a journal in a database. Nothing that it gives has been checked.
 pub trait Ledger: Send + Sync + 'static {
-    /// Writes an event down behind the one before it in its chain. `false`, and nothing has changed, when there is one at
-    /// this position already or retention has let that position go.
+    /// Writes an event down behind this end of its chain; or, when another process has been quicker, behind the end that
+    /// the chain has then. Nobody who writes all the time keeps others from it. Gives the new end.
     ///
     /// # Errors
     /// A sentence for the operator, when the event was not or perhaps not written. So of every function here.
-    fn append<'a>(&'a self, recorded_at: i64, event: &'a str, link: &'a Link) -> BoxFuture<'a, Result<bool, String>>;
+    fn append<'a>(&'a self, draft: &'a Draft<'a>, end: &'a End) -> BoxFuture<'a, Result<End, String>>;
 
     /// The name of the chain that comes after this one, in the order of their bytes; the first one for `None`.
     fn next_host<'a>(&'a self, after: Option<&'a str>) -> BoxFuture<'a, Result<Option<String>, String>>;
@@ -84,6 +85,11 @@ impl StoredChain {
     pub(super) fn marked(&self) -> i64 {
         self.mark.as_ref().map_or(0, |mark| mark.position)
     }
+}
+
+/// What is said of a chain that cannot go on.
+pub(super) fn full(host: &str) -> String {
+    format!("the chain {host:?} of the journal cannot go on; `fabric-auth journal verify` tells more")
 }
 
 /// Which events a page has.

@@ -30,7 +30,7 @@ use futures::future::BoxFuture;
 
 pub(crate) use self::recorder::Recorder;
 pub use self::{
-    chain::{Chain, MAX_HOST_BYTES},
+    chain::{Chain, Draft, End, MAX_HOST_BYTES},
     event::{Action, Event, MAX_TEXT_BYTES, Outcome, TokenReference},
     heads::{Head, Heads},
     key_removal::release_key,

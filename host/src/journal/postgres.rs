@@ -1,11 +1,14 @@
 //! The journal in the PostgreSQL database, beside the records.
 
 use futures::{FutureExt, future::BoxFuture};
-use sqlx::{Postgres, postgres::PgArguments, query::Query};
+use sha2::{Digest as _, Sha256};
+use sqlx::{Connection as _, PgConnection, Postgres, postgres::PgArguments, query::Query};
 
 use super::{
-    Chain, Event, Journal, RecordedEvent, TAIL_LIMIT, as_text, last_events,
-    ledger::{Entry, Ledger, PAGE_LIMIT, Page, StoredChain},
+    Chain, Event, Journal, RecordedEvent, TAIL_LIMIT, as_text,
+    chain::{Draft, End},
+    last_events,
+    ledger::{Entry, Ledger, PAGE_LIMIT, Page, StoredChain, full},
     link::{Link, Signed},
     row::{MarkRow, Row, count, entries, stored_chain},
     since_epoch,
@@ -28,10 +31,13 @@ macro_rules! select {
     };
 }
 
-const APPEND: &str = "INSERT INTO fabric_auth_journal (recorded_at, event, host, position, digest, key_id, mac) \
-                      SELECT $1::bigint, $2::text, $3::text, $4::bigint, $5::bytea, $6::text, $7::bytea \
+/// Writers of one chain take turns by a lock that lasts until their commit, so that each gets one.
+const APPEND: &str = "WITH turn AS MATERIALIZED (SELECT pg_advisory_xact_lock($8)) \
+                      INSERT INTO fabric_auth_journal (recorded_at, event, host, position, digest, key_id, mac) \
+                      SELECT $1::bigint, $2::text, $3::text, $4::bigint, $5::bytea, $6::text, $7::bytea FROM turn \
                       WHERE NOT EXISTS (SELECT FROM fabric_auth_journal_mark WHERE host = $3 AND position >= $4) \
                       ON CONFLICT (host, position) WHERE host IS NOT NULL DO NOTHING";
+const TAKE_TURN: &str = "SELECT pg_advisory_xact_lock($1)";
 const FIRST_HOST: &str = "SELECT min(host) FROM (SELECT min(host) AS host FROM fabric_auth_journal \
                           WHERE host IS NOT NULL UNION ALL SELECT min(host) FROM fabric_auth_journal_mark) AS hosts";
 const NEXT_HOST: &str = "SELECT min(host) FROM (SELECT min(host) AS host FROM fabric_auth_journal WHERE host > $1 \
@@ -89,6 +95,31 @@ impl PostgresJournal {
     }
 }
 
+/// Writes an event with its place.
+fn insertion<'a>(draft: &'a Draft<'a>, link: Link) -> Query<'a, Postgres, PgArguments> {
+    let append = sqlx::query(APPEND).bind(draft.recorded_at).bind(draft.event).bind(link.host).bind(link.position);
+    append.bind(link.digest).bind(link.key_id).bind(link.mac).bind(turn(draft.host))
+}
+
+/// Looks where the chain ends when nobody else can write to it, and writes there.
+async fn append_in_turn(connection: &mut PgConnection, draft: &Draft<'_>) -> Result<Option<End>, sqlx::Error> {
+    let mut transaction = connection.begin().await?;
+    sqlx::query(TAKE_TURN).bind(turn(draft.host)).execute(&mut *transaction).await?;
+    let mark = sqlx::query_as(MARK).bind(draft.host).fetch_optional(&mut *transaction).await?;
+    let last = sqlx::query_as(LAST).bind(draft.host).fetch_optional(&mut *transaction).await?;
+    let Some((link, end)) = draft.behind(&End::of(&stored_chain(mark, last))) else { return Ok(None) };
+    let is_written = insertion(draft, link).execute(&mut *transaction).await?.rows_affected() > 0;
+    transaction.commit().await?;
+    Ok(is_written.then_some(end))
+}
+
+/// The lock of a chain. Chains that share one only wait for one another.
+fn turn(host: &str) -> i64 {
+    let digest = Sha256::new().chain_update("journal/").chain_update(host).finalize();
+    let (first, _) = digest.split_at(8);
+    i64::from_be_bytes(first.try_into().unwrap_or_default())
+}
+
 impl Journal for PostgresJournal {
     fn record<'a>(&'a self, chain: &'a Chain, event: Event) -> BoxFuture<'a, Result<(), String>> {
         async move {
@@ -104,11 +135,17 @@ impl Journal for PostgresJournal {
 }
 
 impl Ledger for PostgresJournal {
-    fn append<'a>(&'a self, recorded_at: i64, event: &'a str, link: &'a Link) -> BoxFuture<'a, Result<bool, String>> {
+    fn append<'a>(&'a self, draft: &'a Draft<'a>, end: &'a End) -> BoxFuture<'a, Result<End, String>> {
         async move {
-            let Link { host, position, digest, key_id, mac } = link;
-            let append = sqlx::query(APPEND).bind(recorded_at).bind(event).bind(host).bind(position);
-            Ok(self.write(append.bind(digest).bind(key_id).bind(mac)).await? > 0)
+            let (link, next) = draft.behind(end).ok_or_else(|| full(draft.host))?;
+            if self.write(insertion(draft, link)).await? > 0 {
+                return Ok(next);
+            }
+            let write = self.database.write(|mut lease, _| async move {
+                let appended = append_in_turn(&mut lease, draft).await;
+                (lease, appended)
+            });
+            write.await.map_err(|error| error.to_string())?.ok_or_else(|| full(draft.host))
         }
         .boxed()
     }

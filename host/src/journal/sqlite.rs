@@ -5,8 +5,10 @@ use std::future::Future;
 use futures::{FutureExt, future::BoxFuture};
 
 use super::{
-    Chain, Event, Journal, RecordedEvent, TAIL_LIMIT, as_text, last_events,
-    ledger::{Entry, Ledger, PAGE_LIMIT, Page, StoredChain},
+    Chain, Event, Journal, RecordedEvent, TAIL_LIMIT, as_text,
+    chain::{Draft, End},
+    last_events,
+    ledger::{Entry, Ledger, PAGE_LIMIT, Page, StoredChain, full},
     link::{Link, Signed},
     row::{MarkRow, Row, count, entries, stored_chain},
     since_epoch,
@@ -70,13 +72,17 @@ impl SqliteJournal {
         self.database.write(statements).await.map_err(|error| error.to_string())
     }
 
-    async fn stage_append(&self, recorded_at: i64, event: &str, link: &Link) -> Staged<bool> {
+    /// Nobody else writes while this looks where the chain ends.
+    async fn stage_append(&self, draft: &Draft<'_>, end: &End) -> Staged<Option<End>> {
         let mut transaction = self.database.begin_write().await?;
-        let Link { host, position, digest, key_id, mac } = link;
-        let append = sqlx::query(APPEND).bind(recorded_at).bind(event).bind(host).bind(position);
-        let done = append.bind(digest).bind(key_id).bind(mac).execute(&mut *transaction).await?;
-        let is_written = done.rows_affected() > 0;
-        Ok((is_written, is_written.then_some(transaction)))
+        let mut appended = append(&mut transaction, draft, end).await?;
+        if appended.is_none() {
+            let mark = sqlx::query_as(MARK).bind(draft.host).fetch_optional(&mut *transaction).await?;
+            let last = sqlx::query_as(LAST).bind(draft.host).fetch_optional(&mut *transaction).await?;
+            appended = append(&mut transaction, draft, &End::of(&stored_chain(mark, last))).await?;
+        }
+        let to_commit = appended.is_some().then_some(transaction);
+        Ok((appended, to_commit))
     }
 
     async fn stage_prune(&self, marked: Option<i64>, mark: &Link) -> Staged<bool> {
@@ -110,6 +116,14 @@ impl SqliteJournal {
     }
 }
 
+/// Writes an event behind this end, unless there is one already.
+async fn append(transaction: &mut WriteTransaction, draft: &Draft<'_>, end: &End) -> Result<Option<End>, sqlx::Error> {
+    let Some((link, end)) = draft.behind(end) else { return Ok(None) };
+    let append = sqlx::query(APPEND).bind(draft.recorded_at).bind(draft.event).bind(link.host).bind(link.position);
+    let append = append.bind(link.digest).bind(link.key_id).bind(link.mac);
+    Ok((append.execute(&mut **transaction).await?.rows_affected() > 0).then_some(end))
+}
+
 impl Journal for SqliteJournal {
     fn record<'a>(&'a self, chain: &'a Chain, event: Event) -> BoxFuture<'a, Result<(), String>> {
         async move {
@@ -125,8 +139,8 @@ impl Journal for SqliteJournal {
 }
 
 impl Ledger for SqliteJournal {
-    fn append<'a>(&'a self, recorded_at: i64, event: &'a str, link: &'a Link) -> BoxFuture<'a, Result<bool, String>> {
-        self.write(self.stage_append(recorded_at, event, link)).boxed()
+    fn append<'a>(&'a self, draft: &'a Draft<'a>, end: &'a End) -> BoxFuture<'a, Result<End, String>> {
+        async move { self.write(self.stage_append(draft, end)).await?.ok_or_else(|| full(draft.host)) }.boxed()
     }
 
     fn next_host<'a>(&'a self, after: Option<&'a str>) -> BoxFuture<'a, Result<Option<String>, String>> {

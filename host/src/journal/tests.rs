@@ -120,7 +120,7 @@ async fn an_event_that_could_not_be_written_leaves_no_gap() {
 #[test]
 fn a_chain_is_named_after_the_machine_unless_it_is_given_a_name() {
     let keys = Keys::new(&[("k1", 1)]);
-    let name = |given| Chain::new(given, keys.clone()).host().to_owned();
+    let name = |given: Option<&str>| Chain::new(given, keys.clone()).host().to_owned();
     assert_eq!(name(Some("web-1")), "web-1");
     assert_eq!(name(Some(" a\u{7}b\n")), "ab");
     assert_eq!(name(Some(&"ä".repeat(40))), "ä".repeat(32));
