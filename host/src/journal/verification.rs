@@ -26,7 +26,7 @@ pub async fn verify(ledger: &dyn Ledger, keys: &dyn MasterKeys, heads: Option<&H
     while let Some(name) = host {
         let head = heads.and_then(|heads| heads.of_chain(&name));
         let walk = Walk::new(ledger, &mut signatures, &mut report, &name, head);
-        let first = walk.to_the_end().await?;
+        let first = walk.finish().await?;
         first_chained = [first_chained, first].into_iter().flatten().min();
         host = ledger.next_host(Some(&name)).await?;
     }
@@ -80,7 +80,7 @@ impl<'a, 'k> Walk<'a, 'k> {
     }
 
     /// Walks. Gives the number of the first event in the database.
-    async fn to_the_end(mut self) -> Result<Option<i64>, String> {
+    async fn finish(mut self) -> Result<Option<i64>, String> {
         let mut first = None;
         let mut pruned = 0;
         if let Some(mark) = self.ledger.chain(self.host).await?.mark {
