@@ -10,7 +10,7 @@ use crate::database::Backend;
 use crate::deployment::Deployment;
 use crate::egress::{EgressSettings, HttpClient, TlsSettingsError};
 use crate::fabric_auth::FabricAuth;
-use crate::journal::{Journal, Recorder};
+use crate::journal::{Chain, Journal, Ledger, Recorder, Retention};
 use crate::keys::MasterKeys;
 use crate::runtime::{Artifact, ArtifactError, CompileCache, Instances, MOST_INSTANCES, Parts};
 use crate::storage::{Observed, Storage};
@@ -30,6 +30,9 @@ pub struct Builder {
     storage: Option<Arc<dyn Storage>>,
     keys: Option<Arc<dyn MasterKeys>>,
     journal: Option<Arc<dyn Journal>>,
+    ledger: Option<Arc<dyn Ledger>>,
+    host_name: Option<String>,
+    retention: Retention,
     clock: SharedClock,
     egress: EgressSettings,
     artifact: Artifact,
@@ -62,6 +65,9 @@ impl Builder {
             storage: None,
             keys: None,
             journal: None,
+            ledger: None,
+            host_name: None,
+            retention: Retention::default(),
             clock: Arc::new(SystemClock::new()),
             egress: EgressSettings::default(),
             artifact: Artifact::embedded(),
@@ -75,7 +81,8 @@ impl Builder {
 
     /// Keeps records and journal in this database.
     #[must_use]
-    pub fn database(self, database: &dyn Backend) -> Self {
+    pub fn database(mut self, database: &dyn Backend) -> Self {
+        self.ledger = Some(database.ledger());
         self.storage(database.storage()).journal(database.journal())
     }
 
@@ -93,7 +100,23 @@ impl Builder {
         self
     }
 
-    /// Wraps data keys with these master keys.
+    /// Names the chain that this host writes in the journal. Default: the name of the machine. Hosts with the same name
+    /// write one chain.
+    #[must_use]
+    pub fn host_name(mut self, name: impl Into<String>) -> Self {
+        self.host_name = Some(name.into());
+        self
+    }
+
+    /// Keeps events of the journal this long, where it is in a [`database`](Self::database). Default: a year, and the last
+    /// million of each host.
+    #[must_use]
+    pub fn retention(mut self, retention: Retention) -> Self {
+        self.retention = retention;
+        self
+    }
+
+    /// Wraps data keys with these master keys, and signs the journal with keys derived from them.
     #[must_use]
     pub fn keys(mut self, keys: Arc<dyn MasterKeys>) -> Self {
         self.keys = Some(keys);
@@ -137,9 +160,10 @@ impl Builder {
         self
     }
 
-    /// Clears out sign-ins that nobody completed ([`FabricAuth::expire`]) this often, and up to a tenth later, in the
-    /// background and by the host's clock; at least a second. It ends with the host. Default: ten minutes. `None` leaves
-    /// it to other hosts on the same database, which is right for a program that makes one call and ends.
+    /// Clears out sign-ins that nobody completed ([`FabricAuth::expire`]) and events that are too old
+    /// ([`FabricAuth::prune_journal`]) this often, and up to a tenth later, in the background and by the host's clock; at
+    /// least a second. It ends with the host. Default: ten minutes. `None` leaves it to other hosts on the same database,
+    /// which is right for a program that makes one call and ends.
     #[must_use]
     pub fn expire_every(mut self, interval: Option<Duration>) -> Self {
         self.expire_every = interval;
@@ -175,6 +199,9 @@ impl Builder {
             storage,
             keys,
             journal,
+            ledger,
+            host_name,
+            retention,
             clock,
             egress,
             artifact,
@@ -189,10 +216,14 @@ impl Builder {
             egress.workspace_suffixes.iter().map(|suffix| suffix.as_str().to_owned()).collect();
         let client = HttpClient::new(&egress, clock.clone())?;
         let storage = storage.ok_or(BuildError::Missing("storage"))?;
+        let keys = keys.ok_or(BuildError::Missing("master keys"))?;
+        let chain = Chain::new(host_name.as_deref(), keys.clone());
         let parts = Parts {
             storage: Observed::new(storage.clone(), clock.clone()),
-            keys: keys.ok_or(BuildError::Missing("master keys"))?,
-            journal: Recorder::new(journal.ok_or(BuildError::Missing("a journal"))?),
+            keys,
+            journal: Recorder::new(journal.ok_or(BuildError::Missing("a journal"))?, chain),
+            ledger,
+            retention,
             deployment,
             clock,
             egress: client,

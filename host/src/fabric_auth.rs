@@ -413,6 +413,21 @@ impl FabricAuth {
         self.instances.forecast(after.map(str::to_owned)).await
     }
 
+    /// Lets a piece of the journal's events go that are older than [`Builder::retention`] says, and gives how many went: a
+    /// few hundred of each chain, none when there is nothing left to do. A host does this by itself unless
+    /// [`Builder::expire_every`] says otherwise.
+    ///
+    /// # Errors
+    /// A sentence for the operator, when the journal cannot be read or written.
+    pub async fn prune_journal(&self) -> Result<u64, String> {
+        self.instances.prune_journal().await
+    }
+
+    /// How many events this host has written into the journal since it was built.
+    pub fn journal_events(&self) -> u64 {
+        self.instances.parts.journal.written()
+    }
+
     /// How many events this host could not write into the journal, or not for certain, since it was built. Each is also
     /// logged with its cause. Anything but zero means that the audit trail has gaps.
     pub fn journal_losses(&self) -> u64 {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use fabric_auth::contract::administration::FabricDescription;
 use fabric_auth::contract::{Activity, Caller};
-use fabric_auth::journal::{Event, Journal, RecordedEvent};
+use fabric_auth::journal::{Chain, Event, Journal, RecordedEvent};
 use fabric_auth::keys::MasterKeys;
 use fabric_auth::storage::Storage as _;
 use fabric_auth_tests::{
@@ -195,7 +195,7 @@ async fn pending_sign_ins(world: &World) -> usize {
 struct FullJournal;
 
 impl Journal for FullJournal {
-    fn record(&self, _event: Event) -> BoxFuture<'_, Result<(), String>> {
+    fn record<'a>(&'a self, _chain: &'a Chain, _event: Event) -> BoxFuture<'a, Result<(), String>> {
         Box::pin(async { Err("the disk is full".to_owned()) })
     }
 

@@ -44,6 +44,8 @@ mod identities;
 #[cfg(test)]
 mod instances;
 #[cfg(test)]
+mod journal;
+#[cfg(test)]
 mod mixed_versions;
 #[cfg(test)]
 mod pending_sign_in;

@@ -64,12 +64,11 @@ impl Context {
     }
 
     /// Refuses a caller who does not operate the deployment; for what the component is not asked about.
-    pub(super) fn require_operator(&self) -> Result<(), Failure> {
+    pub(super) fn require_operator(&self, what: &str) -> Result<(), Failure> {
         if self.options.is_operator() {
             return Ok(());
         }
-        Err(Error::Forbidden("The key ring is for the operator of this deployment (--role operator).".to_owned())
-            .into())
+        Err(Error::Forbidden(format!("{what} is for the operator of this deployment (--role operator).")).into())
     }
 
     /// The configuration. There must be a file: a mistyped folder is not to pass for an empty deployment.
@@ -134,8 +133,30 @@ impl Context {
             result = work(&session) => result,
             () = told_to_end() => Err(Failure::Interrupted),
         };
+        // No other host may ever run here that would do it. A command leaves no more than it finds.
+        if session.host.journal_events() > 0
+            && let Err(error) = session.host.prune_journal().await
+        {
+            tracing::warn!(error, "old events of the journal could not be let go");
+        }
         session.host.finish().await;
         session.database.close().await;
+        result
+    }
+
+    /// Does something with the database alone. The component is not asked, so the caller must be the operator.
+    pub(super) async fn with_database<T>(
+        &self,
+        work: impl AsyncFnOnce(&dyn Backend, &KeyRing) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let config = self.config()?;
+        let keys = self.key_ring(&config)?;
+        let database = self.database(&config.storage).await?;
+        let result = tokio::select! {
+            result = work(database.as_ref(), &keys) => result,
+            () = told_to_end() => Err(Failure::Interrupted),
+        };
+        database.close().await;
         result
     }
 
@@ -165,7 +186,11 @@ impl Context {
             .expire_every(None)
             .renew_ahead_every(None)
             .forecast_every(None)
+            .retention(config.journal.retention)
             .compile_cache(cache);
+        if let Some(name) = &config.journal.host {
+            builder = builder.host_name(name);
+        }
         if let Some(pinned) = &config.component.replacement {
             builder = builder.component(pinned_component(pinned)?);
         }

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 use fabric_auth::contract::Error;
+use fabric_auth::journal::release_key;
 use fabric_auth::keys::{KeyStatus, SealedUnder};
 use serde::Serialize;
 
@@ -21,6 +22,9 @@ use super::span::Span;
 pub(super) const ORDER: &str = "\
 On one host: rotate, then remove the retired key. Where several hosts have a copy of the key ring: add, give the ring \
 to every host, promote, give it to every host again, reseal, remove.";
+
+/// The option that takes a key out though that costs the proof of what it has signed.
+const GIVE_UP_JOURNAL: &str = "--give-up-journal";
 
 #[derive(Subcommand)]
 pub(super) enum Keys {
@@ -41,10 +45,15 @@ pub(super) enum Keys {
     /// Add a key, promote it and seal everything under it, in one step; for a deployment on one host
     Rotate,
     /// Take a standby or retired key out of the ring, unless something is still sealed under it
+    ///
+    /// What it has signed in the journal is checked first, and stays verifiable without it.
     Remove {
         /// Id of the key
         #[arg(value_name = "KEY_ID")]
         key_id: String,
+        /// Take it out though the journal is not whole: what only this key vouches for can then never be verified
+        #[arg(long)]
+        give_up_journal: bool,
     },
 }
 
@@ -85,7 +94,7 @@ struct RotatedView {
 
 impl Keys {
     pub(super) async fn run(self, context: &Context) -> Result<ExitCode, Failure> {
-        context.require_operator()?;
+        context.require_operator("The key ring")?;
         match self {
             Self::List => list(context)?,
             Self::Add => add(context)?,
@@ -96,8 +105,8 @@ impl Keys {
             Self::Rotate => {
                 context.with_host(async |session| rotate(context, session).await).await?;
             }
-            Self::Remove { key_id } => {
-                context.with_host(async |session| remove(session, &key_id).await).await?;
+            Self::Remove { key_id, give_up_journal } => {
+                context.with_host(async |session| remove(session, &key_id, give_up_journal).await).await?;
                 context.output.show(&ChangedView { key_id, now: "is taken out of the key ring" })?;
             }
         }
@@ -170,14 +179,19 @@ async fn reseal(context: &Context, session: &Session) -> Result<ResealedView, Fa
 
 /// Takes a key out, if nothing is sealed under it, in whichever tenant. The ring itself refuses the primary and an id
 /// that is not there.
-async fn remove(session: &Session, key_id: &str) -> Result<(), Failure> {
+async fn remove(session: &Session, key_id: &str, give_up_journal: bool) -> Result<(), Failure> {
     let is_retired = session.keys.list().iter().any(|key| key.key_id == key_id && key.status == KeyStatus::Retired);
     if !is_retired {
         return Ok(session.keys.remove(key_id, SealedUnder::NotKnown)?);
     }
     forget_sign_ins_that_are_over(session).await?;
     match sealed_records::by_key(session.database.storage().as_ref()).await?.get(key_id) {
-        None => Ok(session.keys.remove(key_id, SealedUnder::Nothing)?),
+        None => {
+            if !give_up_journal {
+                release_from_journal(session, key_id).await?;
+            }
+            Ok(session.keys.remove(key_id, SealedUnder::Nothing)?)
+        }
         Some(count) => Err(Error::Conflict(format!(
             "Under the key {key_id} are still sealed {count} records, which could never be opened again without it. Run \
              `fabric-auth keys reseal` first, for each tenant where there are several. Sign-ins that wait for a browser \
@@ -185,6 +199,16 @@ async fn remove(session: &Session, key_id: &str) -> Result<(), Failure> {
         ))
         .into()),
     }
+}
+
+/// Sees to it that what the key has signed in the journal can be verified without it.
+async fn release_from_journal(session: &Session, key_id: &str) -> Result<(), Failure> {
+    release_key(session.database.ledger().as_ref(), &session.keys, key_id).await.map(drop).map_err(|problem| {
+        Failure::operator(format!(
+            "The key {key_id} has signed events of the journal, and the journal cannot be made to do without it: {problem}. \
+             {GIVE_UP_JOURNAL} takes the key out all the same."
+        ))
+    })
 }
 
 /// Sign-ins that nobody completed are not resealed, and would hold a key for ever.

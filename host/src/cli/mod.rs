@@ -27,6 +27,10 @@ mod failure;
 mod grants;
 mod init;
 mod inspect;
+mod instant;
+mod journal;
+mod journal_events;
+mod journal_report;
 mod keys;
 mod login;
 mod logout;
@@ -105,6 +109,9 @@ enum Command {
     /// The key ring that guards the stored secrets
     #[command(subcommand, after_help = keys::ORDER)]
     Keys(keys::Keys),
+    /// The audit journal: what happened, who did it and how it ended
+    #[command(subcommand, after_help = journal::BOUND)]
+    Journal(journal::Journal),
     /// After a backup of the database was put back, and before any host runs: mark the sign-ins that may not be renewed
     ///
     /// Works on the records of one tenant (deployment.tenant). Nothing is sent to Databricks.
@@ -171,6 +178,7 @@ impl Command {
             Self::Check(check) => check.run(context).await,
             Self::Grants(grants) => grants.run(context).await,
             Self::Keys(keys) => keys.run(context).await,
+            Self::Journal(journal) => journal.run(context).await,
             Self::RestoreCheck(check) => check.run(context).await,
             Self::Inspect(inspect) => inspect.run(context),
             Self::Completions(completions) => completions.run(context),

@@ -56,11 +56,17 @@ impl Output {
         if !self.is_json() {
             return Ok(());
         }
-        // Data may be a token.
-        let mut json = Zeroizing::new(Vec::with_capacity(16 * 1024));
-        serde_json::to_writer(&mut *json, data).map_err(|error| not_written(&error.into()))?;
-        json.push(b'\n');
-        write_data(&json)
+        write_json(data).map(drop)
+    }
+
+    /// Writes one of many pieces of data. Gives whether anybody still reads.
+    pub(super) fn stream<T: Serialize + Display>(self, data: &T) -> Result<bool, Failure> {
+        if self.is_json() { write_json(data) } else { write_text(data) }
+    }
+
+    /// Writes data that has no other form than JSON. Gives whether anybody still reads.
+    pub(super) fn export(self, data: &impl Serialize) -> Result<bool, Failure> {
+        write_json(data)
     }
 
     /// Writes data that only people get in this form.
@@ -68,18 +74,12 @@ impl Output {
         if self.is_json() {
             return Ok(());
         }
-        // A token comes as one piece, for which `to_string` makes room at once.
-        let text = Zeroizing::new(data.to_string());
-        let mut text = printable(&text);
-        if !text.ends_with('\n') {
-            text.push('\n');
-        }
-        write_data(text.as_bytes())
+        write_text(data).map(drop)
     }
 
     /// Writes a script, which has one form only.
     pub(super) fn show_script(self, script: &[u8]) -> Result<(), Failure> {
-        write_data(script)
+        write_data(script).map(drop)
     }
 
     /// Tells the person something beside the data.
@@ -128,13 +128,82 @@ fn write_message(message: &impl Serialize) {
     let _ = writeln!(io::stderr(), "{json}");
 }
 
-fn write_data(bytes: &[u8]) -> Result<(), Failure> {
+fn write_json(data: &impl Serialize) -> Result<bool, Failure> {
+    // Data may be a token.
+    let mut json = Zeroizing::new(Vec::with_capacity(16 * 1024));
+    let mut serializer = serde_json::Serializer::with_formatter(&mut *json, Harmless);
+    data.serialize(&mut serializer).map_err(|error| not_written(&error.into()))?;
+    json.push(b'\n');
+    write_data(&json)
+}
+
+fn write_text(data: &impl Display) -> Result<bool, Failure> {
+    // A token comes as one piece, for which `to_string` makes room at once.
+    let text = Zeroizing::new(data.to_string());
+    let mut text = printable(&text);
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
+    write_data(text.as_bytes())
+}
+
+/// Gives whether anybody still reads: one who has seen enough, such as `head`, is no failure.
+fn write_data(bytes: &[u8]) -> Result<bool, Failure> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
-        // A reader who has seen enough, such as `head`, is no failure.
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(not_written(&error)),
-        _ => Ok(()),
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(not_written(&error)),
     }
+}
+
+/// JSON on one line whose texts are spelled so that a terminal obeys none of them: JSON itself lets some control
+/// characters stand as they are.
+struct Harmless;
+
+impl serde_json::ser::Formatter for Harmless {
+    fn write_string_fragment<W: ?Sized + io::Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+        let mut rest = fragment;
+        while let Some((at, character)) = rest.char_indices().find(|(_, character)| is_obeyed(*character)) {
+            let (before, from) = rest.split_at(at);
+            writer.write_all(before.as_bytes())?;
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                write!(writer, "\\u{unit:04x}")?;
+            }
+            rest = from.get(character.len_utf8()..).unwrap_or_default();
+        }
+        writer.write_all(rest.as_bytes())
+    }
+}
+
+/// Whether a terminal would do something else with the character than show it: control characters, and those that are
+/// invisible or turn the direction of what stands around them.
+fn is_obeyed(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{AD}'
+                | '\u{61C}'
+                | '\u{200B}'..='\u{200F}'
+                | '\u{2028}'..='\u{202E}'
+                | '\u{2060}'..='\u{206F}'
+                | '\u{FEFF}'
+                | '\u{FFF9}'..='\u{FFFB}'
+                | '\u{E0000}'..='\u{E007F}'
+        )
+}
+
+/// A text from elsewhere as part of a line of ours: what a terminal would obey, a new line included, is spelled out.
+pub(super) fn spelled_out(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for character in text.chars() {
+        if is_obeyed(character) {
+            line.extend(character.escape_unicode());
+        } else {
+            line.push(character);
+        }
+    }
+    line
 }
 
 fn not_written(error: &io::Error) -> Failure {
@@ -161,6 +230,17 @@ mod tests {
     #[test]
     fn what_a_terminal_would_obey_is_not_printed() {
         assert_eq!(*printable("a\u{1b}[2Jb\r\nc\u{9b}d"), "a\u{fffd}[2Jb\u{fffd}\nc\u{fffd}d");
+    }
+
+    #[test]
+    fn what_a_terminal_would_obey_is_spelled_out_in_json_and_in_lines() {
+        let text = "a\u{9b}b\u{7f}\u{202e}c\n\u{e0041}\"\\ä";
+        let mut json = Vec::new();
+        text.serialize(&mut serde_json::Serializer::with_formatter(&mut json, Harmless)).unwrap();
+        let json = String::from_utf8(json).unwrap();
+        assert_eq!(json, r#""a\u009bb\u007f\u202ec\n\udb40\udc41\"\\ä""#);
+        assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
+        assert_eq!(spelled_out(text), "a\\u{9b}b\\u{7f}\\u{202e}c\\u{a}\\u{e0041}\"\\ä");
     }
 
     #[test]

@@ -64,6 +64,12 @@ keys! {
         "Where records are kept: sqlite:PATH, or for hosts on several machines postgres://USER@HOST:PORT/DATABASE.";
     STORAGE_MAX_CONNECTIONS: ["storage"] "max_connections" = Some("8"), "",
         "PostgreSQL only: how many connections this host makes at most, besides one that listens; 1 to 100.";
+    JOURNAL_KEEP_DAYS: ["journal"] "keep_days" = Some("365"), "",
+        "For how many days events of the audit journal are kept; 1 to 36500.";
+    JOURNAL_KEEP_EVENTS: ["journal"] "keep_events" = Some("1000000"), "",
+        "How many events of each host are kept at most, however young; 1000 to 1000000000. A million fill about a gigabyte.";
+    JOURNAL_HOST: ["journal"] "host" = None, "\"web-1\"",
+        "Name under which this host's events are chained. Default: the machine's. Set it where machines get random names.";
     KEYS_FILE: ["keys"] "file" = Some("\"keyring.json\""), "",
         "File of the key ring, a JWK set. Whoever has it and the database has every token.";
     COMPONENT_FILE: ["component"] "file" = None, "\"fabric-auth.wasm\"",

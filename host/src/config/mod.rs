@@ -11,6 +11,7 @@ mod egress;
 mod environment;
 mod error;
 mod file;
+mod journal;
 mod keys;
 mod secret_file;
 mod settings;
@@ -26,6 +27,7 @@ use std::path::{Path, PathBuf};
 pub use component::{Component, PinnedComponent};
 pub use deployment::{Deployment, Mode};
 pub use error::{ConfigError, Place};
+pub use journal::Journal;
 pub use storage::Storage;
 pub use template::{template, template_for};
 
@@ -42,6 +44,8 @@ pub struct Config {
     pub deployment: Deployment,
     /// Table `[storage]`: where records are kept.
     pub storage: Storage,
+    /// Table `[journal]`: how long the audit journal is kept, and as whom this host writes it.
+    pub journal: Journal,
     /// Table `[keys]`: the file of the key ring.
     pub key_ring: PathBuf,
     /// Table `[component]`: which component runs, and where its compiled form is kept.
@@ -71,6 +75,7 @@ impl Config {
         Ok(Self {
             deployment: Deployment::read(&settings)?,
             storage: Storage::read(&settings)?,
+            journal: Journal::read(&settings)?,
             key_ring: settings.path(&keys::KEYS_FILE)?.value,
             component: Component::read(&settings)?,
             egress: egress::read(&settings)?,

@@ -7,6 +7,7 @@ use secrecy::ExposeSecret;
 use tempfile::TempDir;
 
 use super::*;
+use crate::journal::Retention;
 
 /// A folder with a configuration file.
 fn folder(text: &str) -> TempDir {
@@ -47,6 +48,7 @@ fn an_empty_file_gives_what_init_made_room_for() {
         config.deployment.redirect_urls,
         ["http://localhost:8020/api/databricks/oauthredirect", "http://localhost:8020/metadata/oauthCallback"]
     );
+    assert_eq!(config.journal, Journal { retention: Retention::default(), host: None });
     assert!(!config.egress.allow_loopback_http && !config.egress.allow_private_addresses);
 }
 
@@ -83,6 +85,8 @@ fn the_environment_wins_over_the_file() {
         ("FABRIC_AUTH_EGRESS_ALLOW_LOOPBACK_HTTP", "true"),
         ("FABRIC_AUTH_EGRESS_ALLOW", ".cloud.databricks.com, a.gcp.databricks.com"),
         ("FABRIC_AUTH_EGRESS_TOTAL_TIMEOUT_SECONDS", "7"),
+        ("FABRIC_AUTH_JOURNAL_KEEP_DAYS", "30"),
+        ("FABRIC_AUTH_JOURNAL_HOST", "web-1"),
         ("FABRIC_AUTH_CONFIG", "for the command line"),
         ("PATH", "/bin"),
     ];
@@ -92,6 +96,7 @@ fn the_environment_wins_over_the_file() {
     let allow: Vec<_> = config.egress.allow.iter().map(crate::egress::HostRule::as_str).collect();
     assert_eq!(allow, [".cloud.databricks.com", "a.gcp.databricks.com"]);
     assert_eq!(config.egress.total_timeout.as_secs(), 7);
+    assert_eq!((config.journal.retention.keep_days, config.journal.host.as_deref()), (30, Some("web-1")));
 }
 
 #[test]
@@ -157,6 +162,12 @@ fn a_wrong_value_is_told_with_its_key_and_line() {
         ("storage", "url = \"postgres://a/tokens?sslmoed=disable\""),
         ("storage", "max_connections = 0"),
         ("storage", "max_connections = 101"),
+        ("journal", "keep_days = 0"),
+        ("journal", "keep_days = 36501"),
+        ("journal", "keep_days = \"7\""),
+        ("journal", "keep_events = 999"),
+        ("journal", "host = \" web-1\""),
+        ("journal", "host = \"a\\nb\""),
         ("keys", "file = \"\""),
         ("component", "file = \"a.wasm\""),
         ("component", "sha256 = \"00\""),

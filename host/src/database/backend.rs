@@ -5,7 +5,12 @@ use std::sync::Arc;
 use futures::{FutureExt, future::BoxFuture};
 
 use super::{Database, OpenError, PostgresDatabase};
-use crate::{clock::SharedClock, config, journal::Journal, storage::Storage};
+use crate::{
+    clock::SharedClock,
+    config,
+    journal::{Journal, Ledger},
+    storage::Storage,
+};
 
 /// A database that holds records and journal.
 pub trait Backend: Send + Sync {
@@ -14,6 +19,9 @@ pub trait Backend: Send + Sync {
 
     /// The audit journal in it.
     fn journal(&self) -> Arc<dyn Journal>;
+
+    /// The same journal as rows: for verification, export and retention.
+    fn ledger(&self) -> Arc<dyn Ledger>;
 
     /// Closes every connection once what it is doing is done. What comes later is answered `unavailable`.
     fn close(&self) -> BoxFuture<'_, ()>;
@@ -39,6 +47,10 @@ impl Backend for Database {
         Arc::new(self.journal())
     }
 
+    fn ledger(&self) -> Arc<dyn Ledger> {
+        Arc::new(self.journal())
+    }
+
     fn close(&self) -> BoxFuture<'_, ()> {
         self.close().boxed()
     }
@@ -50,6 +62,10 @@ impl Backend for PostgresDatabase {
     }
 
     fn journal(&self) -> Arc<dyn Journal> {
+        Arc::new(self.journal())
+    }
+
+    fn ledger(&self) -> Arc<dyn Ledger> {
         Arc::new(self.journal())
     }
 

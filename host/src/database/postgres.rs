@@ -1,7 +1,7 @@
 //! A PostgreSQL database that holds records and journal, shared by any number of hosts on any number of machines.
 //!
 //! It must be the primary, and reached without a pooler that shares sessions: every new connection is checked for that.
-//! Every change is one statement and so a transaction of its own. Ages go by the clock of the server.
+//! Every change of a record is one statement and so a transaction of its own. Ages go by the clock of the server.
 
 mod connections;
 mod error;
@@ -105,8 +105,8 @@ impl PostgresDatabase {
         }
     }
 
-    /// Runs a single statement that changes something, within [`WRITE_BUDGET`]. It is given the server's time in
-    /// microseconds, as it was a moment ago.
+    /// Runs a single statement that changes something, or a transaction, within [`WRITE_BUDGET`]. It is given the server's
+    /// time in microseconds, as it was a moment ago.
     ///
     /// What fails before the statement is sent has changed nothing, and neither has a statement that the server
     /// refuses. After any other failure the outcome is not known; it is never repeated here.

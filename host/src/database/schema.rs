@@ -12,7 +12,10 @@ use crate::storage::WRITE_BUDGET;
 pub(super) const APPLICATION_ID: i64 = 0x4661_4175;
 
 /// The format of the tables below. A database of a newer format is refused.
-pub(super) const SCHEMA_VERSION: i64 = 1;
+pub(super) const SCHEMA_VERSION: i64 = 2;
+
+/// The format before the events of the journal were chained.
+const UNCHAINED: i64 = 1;
 
 /// How long to wait before looking again when another process prepares the same file. SQLite does not wait by itself
 /// where it changes the journal mode.
@@ -42,6 +45,24 @@ const TABLES: &str = "
     ) STRICT;
 ";
 
+/// Adds the chains of the journal. Its events from before belong to none.
+const CHAINS: &str = "
+    ALTER TABLE journal ADD COLUMN host TEXT;
+    ALTER TABLE journal ADD COLUMN position INTEGER;
+    ALTER TABLE journal ADD COLUMN digest BLOB;
+    ALTER TABLE journal ADD COLUMN key_id TEXT;
+    ALTER TABLE journal ADD COLUMN mac BLOB;
+    CREATE UNIQUE INDEX journal_chain ON journal (host, position) WHERE host IS NOT NULL;
+    CREATE INDEX journal_unchained ON journal (sequence) WHERE host IS NULL;
+    CREATE TABLE journal_mark (
+        host TEXT PRIMARY KEY NOT NULL,
+        position INTEGER NOT NULL,
+        digest BLOB NOT NULL,
+        key_id TEXT NOT NULL,
+        mac BLOB NOT NULL
+    ) STRICT;
+";
+
 /// Checks that the file is ours, or creates the tables in an empty one, and switches it to the write-ahead log.
 pub(super) async fn prepare(path: &Path, options: &SqliteConnectOptions) -> Result<(), OpenError> {
     let deadline = Instant::now() + WRITE_BUDGET;
@@ -56,8 +77,8 @@ pub(super) async fn prepare(path: &Path, options: &SqliteConnectOptions) -> Resu
 async fn prepare_once(path: &Path, options: &SqliteConnectOptions) -> Result<(), OpenError> {
     let refused = |error| refusal(path, error);
     let mut connection = options.connect().await.map_err(refused)?;
-    if identify(path, &mut connection).await? == Identity::Empty {
-        create_tables(path, &mut connection).await?;
+    if identify(path, &mut connection).await? != Identity::Ours {
+        make_tables(path, &mut connection).await?;
     }
     sqlx::query("PRAGMA journal_mode = WAL").execute(&mut connection).await.map_err(refused)?;
     connection.close().await.map_err(refused)
@@ -66,6 +87,8 @@ async fn prepare_once(path: &Path, options: &SqliteConnectOptions) -> Result<(),
 #[derive(PartialEq, Eq)]
 enum Identity {
     Ours,
+    /// Ours, of the format [`UNCHAINED`].
+    Unchained,
     Empty,
 }
 
@@ -77,6 +100,7 @@ async fn identify(path: &Path, connection: &mut SqliteConnection) -> Result<Iden
         sqlx::query_as(query).fetch_one(connection).await.map_err(|error| refusal(path, error))?;
     match (application, version) {
         (APPLICATION_ID, SCHEMA_VERSION) => Ok(Identity::Ours),
+        (APPLICATION_ID, UNCHAINED) => Ok(Identity::Unchained),
         (APPLICATION_ID, found) if found > SCHEMA_VERSION => {
             Err(OpenError::Newer { path: path.into(), found, known: SCHEMA_VERSION })
         }
@@ -85,15 +109,21 @@ async fn identify(path: &Path, connection: &mut SqliteConnection) -> Result<Iden
     }
 }
 
-async fn create_tables(path: &Path, connection: &mut SqliteConnection) -> Result<(), OpenError> {
+/// Creates the tables, or brings those of an older format to this one.
+async fn make_tables(path: &Path, connection: &mut SqliteConnection) -> Result<(), OpenError> {
     let refused = |error| refusal(path, error);
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(refused)?;
     // Another process may have been quicker; under the lock it is certain.
-    if identify(path, &mut transaction).await? == Identity::Empty {
-        sqlx::raw_sql(TABLES).execute(&mut *transaction).await.map_err(refused)?;
-        let marks = format!("PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION}");
-        sqlx::raw_sql(AssertSqlSafe(marks)).execute(&mut *transaction).await.map_err(refused)?;
+    let missing: &[&'static str] = match identify(path, &mut transaction).await? {
+        Identity::Empty => &[TABLES, CHAINS],
+        Identity::Unchained => &[CHAINS],
+        Identity::Ours => &[],
+    };
+    for statements in missing {
+        sqlx::raw_sql(*statements).execute(&mut *transaction).await.map_err(refused)?;
     }
+    let marks = format!("PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION}");
+    sqlx::raw_sql(AssertSqlSafe(marks)).execute(&mut *transaction).await.map_err(refused)?;
     transaction.commit().await.map_err(refused)
 }
 

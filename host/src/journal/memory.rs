@@ -7,13 +7,14 @@ use std::{
 
 use futures::{FutureExt, future::BoxFuture};
 
-use super::{Event, Journal, RecordedEvent, TAIL_LIMIT};
+use super::{Chain, Event, Journal, RecordedEvent, TAIL_LIMIT};
 use crate::clock::SharedClock;
 
 /// How many events are kept; the oldest go first.
 const KEPT: usize = 10_000;
 
-/// A [`Journal`] that forgets its oldest events and ends with the process.
+/// A [`Journal`] that forgets its oldest events and ends with the process. Its events are not chained: whoever could
+/// change them could change the program.
 pub struct MemoryJournal {
     clock: SharedClock,
     events: Mutex<VecDeque<RecordedEvent>>,
@@ -27,7 +28,7 @@ impl MemoryJournal {
 }
 
 impl Journal for MemoryJournal {
-    fn record(&self, event: Event) -> BoxFuture<'_, Result<(), String>> {
+    fn record<'a>(&'a self, _chain: &'a Chain, event: Event) -> BoxFuture<'a, Result<(), String>> {
         async move {
             let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
             let sequence = events.back().map_or(1, |last| last.sequence.saturating_add(1));

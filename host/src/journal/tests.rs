@@ -1,11 +1,17 @@
+//! What every journal keeps, in memory and in both databases.
+
+mod older_formats;
+mod pruning;
+mod support;
+mod tampering;
+
 use std::{sync::Arc, time::Duration};
 
 use super::*;
-use crate::{
-    clock::{Clock, MovableClock},
-    database::{Database, PostgresDatabase, PostgresSettings},
-};
-use fabric_auth_tests::PostgresServer;
+use crate::clock::{Clock, MovableClock};
+
+pub(super) use self::support::chain;
+use self::support::{Engine, Keys, Stage};
 
 pub(super) fn event(actor: &str) -> Event {
     Event {
@@ -21,12 +27,12 @@ pub(super) fn event(actor: &str) -> Event {
     }
 }
 
-/// What every journal keeps.
 async fn keeps_the_contract(journal: &dyn Journal, clock: &MovableClock) {
+    let chain = chain("web-1");
     assert_eq!(journal.tail(10).await.unwrap(), []);
     let first_at = clock.system();
     for number in 1..=5 {
-        journal.record(event(&number.to_string())).await.unwrap();
+        journal.record(&chain, event(&number.to_string())).await.unwrap();
         clock.advance(Duration::from_secs(3600));
     }
     let all = journal.tail(TAIL_LIMIT).await.unwrap();
@@ -41,7 +47,8 @@ async fn keeps_the_contract(journal: &dyn Journal, clock: &MovableClock) {
     assert_eq!(journal.tail(u32::MAX).await.unwrap(), all);
 
     let long = event(&"ä".repeat(MAX_TEXT_BYTES));
-    journal.record(Event { outcome: Outcome::Failed("x".repeat(MAX_TEXT_BYTES + 1)), ..long }).await.unwrap();
+    let long = Event { outcome: Outcome::Failed("x".repeat(MAX_TEXT_BYTES + 1)), ..long };
+    journal.record(&chain, long).await.unwrap();
     let last = journal.tail(1).await.unwrap().remove(0).event;
     assert_eq!(last.actor, "ä".repeat(MAX_TEXT_BYTES / 2));
     assert_eq!(last.outcome, Outcome::Failed("x".repeat(MAX_TEXT_BYTES)));
@@ -54,38 +61,70 @@ async fn the_journal_in_memory_keeps_the_contract() {
 }
 
 #[tokio::test]
-async fn the_journal_in_sqlite_keeps_the_contract() {
-    let folder = tempfile::tempdir().unwrap();
-    let clock = MovableClock::new();
-    let database = Database::open(folder.path().join("journal.sqlite"), Arc::new(clock.clone())).await.unwrap();
-    keeps_the_contract(&database.journal(), &clock).await;
+async fn the_journals_in_databases_keep_the_contract() {
+    for engine in Engine::ALL {
+        let Some(stage) = Stage::on(engine).await else { continue };
+        keeps_the_contract(&*stage.journal, &stage.clock).await;
+    }
 }
 
-#[tokio::test]
-async fn the_journal_in_sqlite_lets_its_oldest_events_go_and_gives_no_number_twice() {
-    let folder = tempfile::tempdir().unwrap();
-    let database = Database::open(folder.path().join("journal.sqlite"), Arc::new(MovableClock::new())).await.unwrap();
-    let journal = database.journal();
-    for number in 1..=3 {
-        journal.record(event(&number.to_string())).await.unwrap();
+/// Two hosts on a server, of several processes each, which know nothing of each other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn processes_of_one_host_write_one_chain_and_hosts_have_their_own() {
+    for engine in Engine::ALL {
+        let Some(stage) = Stage::on(engine).await else { continue };
+        let writing = (0..6).map(|process| {
+            let (journal, host) = (stage.journal.clone(), if process % 2 == 0 { "web-1" } else { "web-2" });
+            tokio::spawn(async move {
+                let chain = chain(host);
+                for number in 0..20 {
+                    journal.record(&chain, event(&format!("{process}/{number}"))).await.unwrap();
+                }
+            })
+        });
+        for written in writing.collect::<Vec<_>>() {
+            written.await.unwrap();
+        }
+        let report = stage.verify().await;
+        assert!(report.is_whole(), "{report:?}");
+        let chains: Vec<_> =
+            report.chains.iter().map(|chain| (chain.host.as_str(), chain.events, chain.last)).collect();
+        assert_eq!(chains, [("web-1", 60, 60), ("web-2", 60, 60)]);
+        let mut actors: Vec<_> =
+            stage.journal.tail(1_000).await.unwrap().into_iter().map(|one| one.event.actor).collect();
+        actors.sort();
+        actors.dedup();
+        assert_eq!(actors.len(), 120, "every event is there, once");
     }
-    let mut transaction = database.begin_write().await.unwrap();
-    sqlx::query("UPDATE sqlite_sequence SET seq = ?1").bind(KEPT_EVENTS).execute(&mut *transaction).await.unwrap();
-    transaction.commit().await.unwrap();
-    for actor in ["next", "last"] {
-        journal.record(event(actor)).await.unwrap();
-    }
-    let left: Vec<_> = journal.tail(10).await.unwrap().into_iter().map(|recorded| recorded.event.actor).collect();
-    assert_eq!(left, ["3", "next", "last"]);
 }
 
+/// A loss is counted and logged where it happens. It is not to look like tampering.
 #[tokio::test]
-async fn the_journal_in_postgresql_keeps_the_contract() {
-    let Some(server) = PostgresServer::shared() else { return };
-    let (at, clock) = (server.database().await, MovableClock::new());
-    let settings = PostgresSettings::from_url(&at.url, 2).unwrap();
-    let database = PostgresDatabase::open(&settings, Arc::new(clock.clone())).await.unwrap();
-    keeps_the_contract(&database.journal(), &clock).await;
+async fn an_event_that_could_not_be_written_leaves_no_gap() {
+    let stage = Stage::on(Engine::Sqlite).await.unwrap();
+    let keys = Keys::new(&[("k1", 1)]);
+    let chain = Chain::new(Some("web-1"), keys.clone());
+    let write = async |actor: &str| stage.journal.record(&chain, event(actor)).await;
+    write("first").await.unwrap();
+    keys.be_unavailable(true);
+    write("lost").await.unwrap_err();
+    keys.be_unavailable(false);
+    stage.execute("ALTER TABLE JOURNAL RENAME TO elsewhere").await;
+    write("lost as well").await.unwrap_err();
+    stage.execute("ALTER TABLE elsewhere RENAME TO JOURNAL").await;
+    write("second").await.unwrap();
+    let report = stage.verify().await;
+    assert!(report.is_whole() && report.chains[0].last == 2, "{report:?}");
+}
+
+#[test]
+fn a_chain_is_named_after_the_machine_unless_it_is_given_a_name() {
+    let keys = Keys::new(&[("k1", 1)]);
+    let name = |given: Option<&str>| Chain::new(given, keys.clone()).host().to_owned();
+    assert_eq!(name(Some("web-1")), "web-1");
+    assert_eq!(name(Some(" a\u{7}b\n")), "ab");
+    assert_eq!(name(Some(&"ä".repeat(40))), "ä".repeat(32));
+    assert!(!name(None).is_empty() && name(Some("\n")) == name(None));
 }
 
 #[test]

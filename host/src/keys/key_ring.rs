@@ -25,7 +25,7 @@ use self::{
     jwk_set::{JwkSet, Keys},
 };
 use super::{
-    KeyStatus, KeysError, MasterKeys, WrappedKey,
+    DerivedKey, KeyStatus, KeysError, MasterKeys, WrappedKey,
     master_key::{KeyBytes, MasterKey},
 };
 use crate::clock::SharedClock;
@@ -121,6 +121,16 @@ impl KeyRing {
         std::iter::once(keys.primary().derive(label)).chain(others.map(|key| key.derive(label))).collect()
     }
 
+    /// Uses the key of an id.
+    fn with_key<T>(&self, key_id: &str, work: impl FnOnce(&MasterKey) -> Result<T, KeysError>) -> Result<T, KeysError> {
+        let mut keys = self.keys();
+        if keys.find(key_id).is_none() {
+            // Another host may use a key that came into the file a moment ago.
+            keys = self.look(self.clock.monotonic());
+        }
+        keys.find(key_id).map_or_else(|| Err(KeysError::UnknownKey(key_id.to_owned())), work)
+    }
+
     /// The keys, read again if the file has changed.
     fn keys(&self) -> Arc<Keys> {
         let now = self.clock.monotonic();
@@ -167,15 +177,19 @@ impl MasterKeys for KeyRing {
     }
 
     fn unwrap<'a>(&'a self, wrapped: &'a WrappedKey) -> BoxFuture<'a, Result<Zeroizing<Vec<u8>>, KeysError>> {
+        async move { self.with_key(&wrapped.key_id, |key| key.unwrap(wrapped)) }.boxed()
+    }
+
+    fn derived_key<'a>(
+        &'a self,
+        purpose: &'a str,
+        key_id: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<DerivedKey, KeysError>> {
+        let derive = |key: &MasterKey| DerivedKey { key_id: key.key_id.clone(), bytes: key.derive(purpose) };
         async move {
-            let mut keys = self.keys();
-            if keys.find(&wrapped.key_id).is_none() {
-                // Another host may have sealed under a key that came into the file a moment ago.
-                keys = self.look(self.clock.monotonic());
-            }
-            match keys.find(&wrapped.key_id) {
-                Some(key) => key.unwrap(wrapped),
-                None => Err(KeysError::UnknownKey(wrapped.key_id.clone())),
+            match key_id {
+                Some(key_id) => self.with_key(key_id, |key| Ok(derive(key))),
+                None => Ok(derive(self.keys().primary())),
             }
         }
         .boxed()

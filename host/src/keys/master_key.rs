@@ -76,11 +76,7 @@ impl MasterKey {
 
     /// A key for another purpose than wrapping: HMAC-SHA-256 of the purpose's label under this one.
     pub(super) fn derive(&self, label: &str) -> KeyBytes {
-        // HMAC itself pads a short key with zeros to a block of its hash (RFC 2104 section 2). A whole block is what
-        // it takes without the possibility of an error.
-        let mut block = Zeroizing::new([0; 64]);
-        block.iter_mut().zip(self.bytes.iter()).for_each(|(to, from)| *to = *from);
-        let mut mac = Hmac::<Sha256>::new((&*block).into());
+        let mut mac = hmac_sha_256(&self.bytes);
         mac.update(label.as_bytes());
         Zeroizing::new(mac.finalize().into_bytes().into())
     }
@@ -88,6 +84,15 @@ impl MasterKey {
     fn cipher(&self) -> KwAes256 {
         KwAes256::new((&*self.bytes).into())
     }
+}
+
+/// HMAC-SHA-256 under a key, ready for a message.
+pub(crate) fn hmac_sha_256(key: &[u8; MASTER_KEY_BYTES]) -> Hmac<Sha256> {
+    // HMAC itself pads a short key with zeros to a block of its hash (RFC 2104 section 2). A whole block is what it takes
+    // without the possibility of an error.
+    let mut block = Zeroizing::new([0; 64]);
+    block.iter_mut().zip(key).for_each(|(to, from)| *to = *from);
+    Hmac::new((&*block).into())
 }
 
 impl fmt::Debug for MasterKey {

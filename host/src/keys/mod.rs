@@ -1,14 +1,18 @@
 //! The master keys, which wrap the data keys that seal the component's secrets (RFC 7516 section 2, "key encryption").
 //!
 //! This is the host's side of the `keys` interface of the contract. A master key never enters the sandbox. The
-//! default is a [`KeyRing`] in a file; an HSM or a KMS would be another [`MasterKeys`].
+//! default is a [`KeyRing`] in a file; an HSM or a KMS would be another [`MasterKeys`]. From them come also the keys with
+//! which the host signs its journal.
 
 mod key_ring;
 mod master_key;
 
+use std::fmt;
+
 use futures::future::BoxFuture;
 use zeroize::Zeroizing;
 
+pub(crate) use self::master_key::hmac_sha_256;
 pub use self::{
     key_ring::{KeyDescription, KeyRing, KeyRingError, SealedUnder},
     master_key::KeyStatus,
@@ -16,6 +20,9 @@ pub use self::{
 
 /// Length of a data key, in bytes.
 pub const DATA_KEY_BYTES: usize = 32;
+
+/// Length of a key that is derived for another purpose, in bytes.
+pub const DERIVED_KEY_BYTES: usize = 32;
 
 /// Wraps and unwraps data keys.
 pub trait MasterKeys: Send + Sync + 'static {
@@ -33,6 +40,32 @@ pub trait MasterKeys: Send + Sync + 'static {
     /// was not made by it with this algorithm or was changed, [`KeysError::Unavailable`] when the key store does not
     /// answer.
     fn unwrap<'a>(&'a self, wrapped: &'a WrappedKey) -> BoxFuture<'a, Result<Zeroizing<Vec<u8>>, KeysError>>;
+
+    /// A key for a purpose of the host's own, such as signing its journal: HMAC-SHA-256 of the purpose under the primary
+    /// master key, or under the one of this id. The same for as long as there is that master key.
+    ///
+    /// # Errors
+    /// [`KeysError::UnknownKey`] when there is no master key of this id, [`KeysError::Unavailable`] when the key store
+    /// does not answer.
+    fn derived_key<'a>(
+        &'a self,
+        purpose: &'a str,
+        key_id: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<DerivedKey, KeysError>>;
+}
+
+/// A key derived from a master key for one purpose.
+pub struct DerivedKey {
+    /// Names the master key.
+    pub key_id: String,
+    /// The key itself; wiped when dropped.
+    pub bytes: Zeroizing<[u8; DERIVED_KEY_BYTES]>,
+}
+
+impl fmt::Debug for DerivedKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("DerivedKey").field("key_id", &self.key_id).finish_non_exhaustive()
+    }
 }
 
 /// A data key, wrapped. Not a secret.

@@ -1,14 +1,15 @@
-//! Clearing out, in the background, what nobody completed.
+//! Clearing out, in the background, what nobody completed, and the events of the journal that are too old.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Instances;
 use super::rounds::LEAST_INTERVAL;
+use super::{Instances, Parts};
 use crate::contract::Error;
 use crate::contract::maintenance::ExpiredPage;
 
-/// How many pieces of the list one round goes over, of a hundred records each. The next round goes on from there.
+/// How many pieces one round goes over at most: of the list, of a hundred records each, from where the round before
+/// ended; and of the journal.
 const MOST_PIECES: u32 = 1_000;
 
 impl Instances {
@@ -33,6 +34,7 @@ impl Instances {
         loop {
             self.parts.clock.sleep_until(next).await;
             after = self.expire_round(after).await;
+            self.prune_round().await;
             next = self.next_round(interval);
         }
     }
@@ -57,5 +59,29 @@ impl Instances {
         }
         tracing::debug!(removed, "sign-ins that nobody completed were cleared out");
         after
+    }
+
+    /// Lets a piece of the events go that are too old. Gives how many went.
+    pub(crate) async fn prune_journal(&self) -> Result<u64, String> {
+        let Parts { ledger, retention, keys, clock, .. } = &*self.parts;
+        match ledger {
+            Some(ledger) => retention.let_go(&**ledger, &**keys, &**clock).await,
+            None => Ok(0),
+        }
+    }
+
+    async fn prune_round(&self) {
+        let mut pruned: u64 = 0;
+        for _ in 0..MOST_PIECES {
+            match self.prune_journal().await {
+                Ok(0) => break,
+                Ok(piece) => pruned = pruned.saturating_add(piece),
+                Err(error) => {
+                    tracing::warn!(error, "old events could not be let go; it is tried again later");
+                    return;
+                }
+            }
+        }
+        tracing::debug!(pruned, "events of the journal that were too old were let go");
     }
 }

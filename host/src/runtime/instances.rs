@@ -25,7 +25,7 @@ use crate::contract::Error;
 use crate::contract::maintenance::RenewalOutcome;
 use crate::deployment::Deployment;
 use crate::egress::HttpClient;
-use crate::journal::Recorder;
+use crate::journal::{Ledger, Recorder, Retention};
 use crate::keys::MasterKeys;
 use crate::storage::{Announcement, Announcements, Observed, ObservedOutcome, Storage, StorageError};
 
@@ -37,6 +37,9 @@ pub(crate) struct Parts {
     pub(crate) storage: Observed<dyn Storage>,
     pub(crate) keys: Arc<dyn MasterKeys>,
     pub(crate) journal: Recorder,
+    /// The rows of the journal, where this host looks after them.
+    pub(crate) ledger: Option<Arc<dyn Ledger>>,
+    pub(crate) retention: Retention,
     pub(crate) deployment: Deployment,
     pub(crate) clock: SharedClock,
     pub(crate) egress: HttpClient,

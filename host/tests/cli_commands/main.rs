@@ -13,6 +13,8 @@ mod grants;
 #[cfg(test)]
 mod init;
 #[cfg(test)]
+mod journal;
+#[cfg(test)]
 mod keys;
 #[cfg(test)]
 mod login;

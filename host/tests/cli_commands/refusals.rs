@@ -44,6 +44,10 @@ fn wrong_usage_ends_with_2_and_does_nothing() {
         vec!["grants", "end", "--of-user", "alice", "--of-fabric", "dev"],
         vec!["personal-access-token", "set", "dev"],
         vec!["personal-access-token", "set", "dev", "dapi0123"],
+        vec!["journal"],
+        vec!["journal", "tail", "--count", "-1"],
+        vec!["journal", "tail", "--action", "lunch"],
+        vec!["journal", "export", "--since", "yesterday"],
         vec!["inspect", "a", "b"],
         vec!["completions", "cmd"],
     ] {

@@ -8,7 +8,10 @@ use tokio::time::{Instant, timeout};
 use super::{connections::Connections, error::PostgresProblem};
 
 /// The format of the tables below. A database of a newer format is refused.
-pub(super) const SCHEMA_VERSION: i32 = 1;
+pub(super) const SCHEMA_VERSION: i32 = 2;
+
+/// The format before the events of the journal were chained.
+const UNCHAINED: i32 = 1;
 
 /// Held by the host that makes the tables: "FaAu" and a one.
 const LOCK: i64 = 0x4661_4175_0000_0001;
@@ -40,6 +43,26 @@ const TABLES: &str = "
     );
 ";
 
+/// Adds the chains of the journal. Its events from before belong to none. Names of hosts compare byte by byte.
+const CHAINS: &str = "
+    ALTER TABLE fabric_auth_journal
+        ADD COLUMN host text COLLATE \"C\",
+        ADD COLUMN position bigint,
+        ADD COLUMN digest bytea,
+        ADD COLUMN key_id text,
+        ADD COLUMN mac bytea;
+    CREATE UNIQUE INDEX fabric_auth_journal_chain ON fabric_auth_journal (host, position) WHERE host IS NOT NULL;
+    CREATE INDEX fabric_auth_journal_unchained ON fabric_auth_journal (sequence) WHERE host IS NULL;
+    CREATE TABLE fabric_auth_journal_mark (
+        host text COLLATE \"C\" PRIMARY KEY,
+        position bigint NOT NULL,
+        digest bytea NOT NULL,
+        key_id text NOT NULL,
+        mac bytea NOT NULL
+    );
+    UPDATE fabric_auth_schema SET version = 2;
+";
+
 /// Whether there is our table. A session remembers which names it did not find, and an advisory lock does not make it
 /// look again; that it reads from a table here does.
 const FIND: &str = "SELECT EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid = to_regclass('fabric_auth_schema'))";
@@ -65,27 +88,38 @@ async fn prepare_on(connection: &mut PgConnection) -> Result<(), PostgresProblem
     if read_only == "on" {
         return Err(PostgresProblem::ReadOnly);
     }
-    if is_there(connection).await? { Ok(()) } else { create(connection).await }
+    if found(connection).await? == Found::Present { Ok(()) } else { make(connection).await }
 }
 
-/// Whether there are tables, and of the format that is known.
-async fn is_there(connection: &mut PgConnection) -> Result<bool, PostgresProblem> {
+/// Which tables there are.
+#[derive(PartialEq, Eq)]
+enum Found {
+    /// All, of the format that is known.
+    Present,
+    /// Those of the format [`UNCHAINED`].
+    Unchained,
+    Nothing,
+}
+
+/// Looks which tables there are.
+async fn found(connection: &mut PgConnection) -> Result<Found, PostgresProblem> {
     let failed = |error: sqlx::Error| PostgresProblem::of(&error);
     let found: bool = sqlx::query_scalar(FIND).fetch_one(&mut *connection).await.map_err(failed)?;
     if !found {
-        return Ok(false);
+        return Ok(Found::Nothing);
     }
     let version: i32 =
         sqlx::query_scalar("SELECT version FROM fabric_auth_schema").fetch_one(connection).await.map_err(failed)?;
     match version {
-        SCHEMA_VERSION => Ok(true),
+        SCHEMA_VERSION => Ok(Found::Present),
+        UNCHAINED => Ok(Found::Unchained),
         found if found > SCHEMA_VERSION => Err(PostgresProblem::Newer { found, known: SCHEMA_VERSION }),
         found => Err(PostgresProblem::NotOurs(format!("format {found}"))),
     }
 }
 
-/// Creates the tables, unless another host is quicker.
-async fn create(connection: &mut PgConnection) -> Result<(), PostgresProblem> {
+/// Creates the tables, or brings those of an older format to this one, unless another host is quicker.
+async fn make(connection: &mut PgConnection) -> Result<(), PostgresProblem> {
     let failed = |error: sqlx::Error| PostgresProblem::of(&error);
     let mut transaction = connection.begin().await.map_err(failed)?;
     // Hosts that wait for one another wait for longer than for a lock on a record.
@@ -94,8 +128,13 @@ async fn create(connection: &mut PgConnection) -> Result<(), PostgresProblem> {
         .await
         .map_err(failed)?;
     sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(LOCK).execute(&mut *transaction).await.map_err(failed)?;
-    if !is_there(&mut transaction).await? {
-        sqlx::raw_sql(TABLES).execute(&mut *transaction).await.map_err(failed)?;
+    let missing: &[&'static str] = match found(&mut transaction).await? {
+        Found::Nothing => &[TABLES, CHAINS],
+        Found::Unchained => &[CHAINS],
+        Found::Present => &[],
+    };
+    for statements in missing {
+        sqlx::raw_sql(*statements).execute(&mut *transaction).await.map_err(failed)?;
     }
     transaction.commit().await.map_err(failed)
 }

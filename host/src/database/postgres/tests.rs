@@ -53,8 +53,8 @@ async fn many_hosts_may_open_an_empty_database_at_the_same_time() {
 async fn a_database_of_a_newer_version_is_refused() {
     let Some(at) = test_database().await else { return };
     open(&at.url, 1).await.unwrap().close().await;
-    at.execute("UPDATE fabric_auth_schema SET version = 2").await;
-    assert_eq!(refusal(&at.url).await, PostgresProblem::Newer { found: 2, known: 1 });
+    at.execute("UPDATE fabric_auth_schema SET version = 3").await;
+    assert_eq!(refusal(&at.url).await, PostgresProblem::Newer { found: 3, known: 2 });
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use super::super::timeouts::FAREWELL;
 use super::*;
 use crate::clock::SystemClock;
 use crate::egress::EgressSettings;
-use crate::journal::{MemoryJournal, Recorder};
+use crate::journal::{Chain, MemoryJournal, Recorder, Retention};
 use crate::keys::KeyRing;
 use crate::runtime::{Artifact, CompileCache};
 use crate::storage::MemoryStorage;
@@ -20,10 +20,13 @@ const ONE_LONG_LIVED: u32 = 4;
 fn instances(most_calls: u64) -> (Arc<Instances>, Hold, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let clock: SharedClock = Arc::new(SystemClock::new());
+    let keys = Arc::new(KeyRing::create(folder.path().join("keys.json"), clock.clone()).unwrap());
     let parts = Parts {
         storage: Observed::new(Arc::new(MemoryStorage::new(clock.clone())), clock.clone()),
-        keys: Arc::new(KeyRing::create(folder.path().join("keys.json"), clock.clone()).unwrap()),
-        journal: Recorder::new(Arc::new(MemoryJournal::new(clock.clone()))),
+        journal: Recorder::new(Arc::new(MemoryJournal::new(clock.clone())), Chain::new(None, keys.clone())),
+        keys,
+        ledger: None,
+        retention: Retention::default(),
         deployment: Deployment::self_hosted("4.2.1", "https://prophecy.example.com"),
         egress: HttpClient::new(&EgressSettings::default(), clock.clone()).unwrap(),
         clock,
