@@ -7,6 +7,7 @@ use zeroize::Zeroize as _;
 
 use crate::contract::{Error, PeerError};
 use crate::error::Result;
+use crate::peer_answer::scopes_named_in;
 use crate::secret::{AuthorizationCode, SignInState};
 use crate::text;
 
@@ -73,10 +74,14 @@ pub fn refusal(code: &str, description: &str) -> Error {
             ),
         });
     }
+    let scopes = scopes_named_in(&description);
     match code.as_str() {
-        "access_denied" => Error::ConsentDenied("The sign-in was cancelled, or access was not agreed to.".to_owned()),
-        "invalid_scope" => Error::ScopeNotGranted(crate::contract::ScopeNotGranted {
-            scopes: Vec::new(),
+        // Databricks says so of scopes that are not assigned to the app connection, too.
+        "access_denied" if scopes.is_empty() => {
+            Error::ConsentDenied("The sign-in was cancelled, or access was not agreed to.".to_owned())
+        }
+        "access_denied" | "invalid_scope" => Error::ScopeNotGranted(crate::contract::ScopeNotGranted {
+            scopes,
             message: format!(
                 "Databricks does not grant the scopes asked for: {description}. A Databricks account admin can assign them to the app connection."
             ),
@@ -182,6 +187,10 @@ mod tests {
         ));
         assert!(matches!(refusal("access_denied", "The user said no"), Error::ConsentDenied(_)));
         assert!(matches!(refusal("invalid_scope", ""), Error::ScopeNotGranted(_)));
+        assert!(matches!(
+            refusal("access_denied", "Scopes 'all-apis' are not assigned to the app"),
+            Error::ScopeNotGranted(scope) if scope.scopes == ["all-apis"]
+        ));
         assert!(matches!(refusal("temporarily_unavailable", ""), Error::Unavailable(_)));
         assert!(matches!(refusal("unauthorized_client", ""), Error::AppRejected(_)));
     }

@@ -13,6 +13,7 @@ mod callback_page;
 mod callback_server;
 mod check;
 mod completions;
+mod conformance;
 mod context;
 mod contract_fields;
 mod exit_status;
@@ -94,6 +95,8 @@ enum Command {
     RestoreCheck(restore_check::RestoreCheck),
     /// What the component imports and exports, its size and digest
     Inspect(inspect::Inspect),
+    /// Play recorded exchanges with Databricks against the component, and report which held
+    Conformance(conformance::Conformance),
     /// Print a completion script for a shell
     Completions(completions::Completions),
 }
@@ -133,6 +136,7 @@ impl Command {
             Self::Keys(keys) => keys.run(context).await,
             Self::RestoreCheck(check) => check.run(context).await,
             Self::Inspect(inspect) => inspect.run(context),
+            Self::Conformance(conformance) => conformance.run(context).await,
             Self::Completions(completions) => completions.run(context),
         }
     }
