@@ -24,6 +24,8 @@ mod discovery;
 #[cfg(test)]
 mod example;
 #[cfg(test)]
+mod exchanges;
+#[cfg(test)]
 mod fabrics;
 #[cfg(test)]
 mod grants;

@@ -3,6 +3,8 @@
 //! The modules are marked as tests so that the lints treat their helpers as such.
 
 #[cfg(test)]
+mod conformance;
+#[cfg(test)]
 mod files;
 #[cfg(test)]
 mod init;
