@@ -33,6 +33,7 @@ mod scripted_workspace;
 mod shown;
 mod stage;
 mod standard;
+mod still_clock;
 mod suite;
 
 use thiserror::Error;

@@ -10,7 +10,7 @@ use super::clear_text;
 use super::comparison::Mismatch;
 use super::known_values::KnownValues;
 use super::stage::Stage;
-use crate::clock::MovableClock;
+use super::still_clock::StillClock;
 use crate::contract::administration::{AppConnectionSettings, RefreshTokenPolicy};
 use crate::contract::deployment::Mode;
 use crate::contract::{Authentication, Caller, Error, FabricSettings, IdentityKind};
@@ -32,7 +32,7 @@ const PROPHECY_VERSION: &str = "4.2.1";
 /// The host of one case.
 pub(super) struct PlayedHost {
     pub(super) host: FabricAuth,
-    pub(super) clock: MovableClock,
+    pub(super) clock: StillClock,
     storage: Arc<MemoryStorage>,
     journal: Arc<MemoryJournal>,
     /// How many entries of the journal have been looked at.
@@ -42,7 +42,7 @@ pub(super) struct PlayedHost {
 impl PlayedHost {
     /// A host without anything in its store.
     pub(super) async fn new(stage: &Stage, setup: &Setup, known: &KnownValues) -> Result<Self, Mismatch> {
-        let clock = MovableClock::new();
+        let clock = StillClock::new();
         let shared = Arc::new(clock.clone());
         let storage = Arc::new(MemoryStorage::new(shared.clone()));
         let journal = Arc::new(MemoryJournal::new(shared.clone()));
