@@ -1,5 +1,5 @@
-//! Builds the component that the host embeds: compiles `guest/` for `wasm32-unknown-unknown`, makes a component of the
-//! module and checks it.
+//! Builds what the host embeds: a table of the conformance cases, and the component. For that it compiles `guest/` for
+//! `wasm32-unknown-unknown`, makes a component of the module and checks it.
 //!
 //! A cargo within cargo: it has a target folder of its own, so that the two do not wait for each other's locks, and
 //! none of the outer build's flags, which are meant for this machine.
@@ -15,17 +15,49 @@ const PROFILE: &str = "component";
 
 fn main() -> Result<(), Box<dyn Error>> {
     let workspace = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("..").canonicalize()?;
-    for input in ["guest/src", "guest/Cargo.toml", "wit", "Cargo.toml", "Cargo.lock", ".cargo/config.toml"] {
+    for input in
+        ["fixtures/exchanges", "guest/src", "guest/Cargo.toml", "wit", "Cargo.toml", "Cargo.lock", ".cargo/config.toml"]
+    {
         println!("cargo:rerun-if-changed={}", workspace.join(input).display());
     }
     require_target(&workspace)?;
     let out = PathBuf::from(env::var("OUT_DIR")?);
+    embed_exchanges(&workspace.join("fixtures/exchanges"), &out.join("exchanges.rs"))?;
     let module = compile(&workspace, &out.join("guest"))?;
     let component = wit_component::ComponentEncoder::default().module(&fs::read(module)?)?.validate(true).encode()?;
     let file = out.join("fabric-auth.wasm");
     fs::write(&file, component)?;
     println!("cargo:rustc-env=FABRIC_AUTH_COMPONENT={}", file.display());
     Ok(())
+}
+
+/// Writes a table of the files that conformance is made of: the path of each below their folder, without its ending, and
+/// its content.
+fn embed_exchanges(folder: &Path, table: &Path) -> Result<(), Box<dyn Error>> {
+    let mut files = json_files(folder)?;
+    files.sort();
+    let mut lines = vec!["&[".to_owned()];
+    for file in &files {
+        let name = file.strip_prefix(folder)?.with_extension("");
+        let name = name.to_str().ok_or("the path of a case is not text")?;
+        lines.push(format!("({name:?}, include_str!({file:?})),"));
+    }
+    lines.push("]".to_owned());
+    Ok(fs::write(table, lines.join("\n"))?)
+}
+
+/// All files of JSON in a folder and those below it.
+fn json_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            files.extend(json_files(&path)?);
+        } else if path.extension().is_some_and(|extension| extension == "json") {
+            files.push(path);
+        }
+    }
+    Ok(files)
 }
 
 /// Compiles the guest and gives the module's path.

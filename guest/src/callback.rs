@@ -9,6 +9,7 @@ use zeroize::Zeroize as _;
 use crate::app_connections::may_not_be_known_yet;
 use crate::contract::{Error, PeerError};
 use crate::error::Result;
+use crate::peer_answer::scopes_named_in;
 use crate::secret::{AuthorizationCode, SignInState};
 use crate::text;
 
@@ -62,7 +63,7 @@ pub fn parse(query: &str) -> Result<Callback> {
     Ok(Callback { state: SignInState::from(state), issuer: given(&mut parameters.issuer), answer })
 }
 
-/// What a refused authorization request means. Databricks does not say which scopes it refuses, so those that were
+/// What a refused authorization request means. Where Databricks does not say which scopes it refuses, those that were
 /// `asked_for` are named. `set_for`: since when the app connection's client id and secret are the present ones, where
 /// that is known.
 pub fn refusal(code: &str, description: &str, asked_for: &[String], set_for: Option<Duration>) -> Error {
@@ -77,10 +78,14 @@ pub fn refusal(code: &str, description: &str, asked_for: &[String], set_for: Opt
             ),
         });
     }
+    let scopes = scopes_named_in(&description);
     match code.as_str() {
-        "access_denied" => Error::ConsentDenied("The sign-in was cancelled, or access was not agreed to.".to_owned()),
-        "invalid_scope" => Error::ScopeNotGranted(crate::contract::ScopeNotGranted {
-            scopes: asked_for.to_vec(),
+        // Databricks says so of scopes that are not assigned to the app connection, too.
+        "access_denied" if scopes.is_empty() => {
+            Error::ConsentDenied("The sign-in was cancelled, or access was not agreed to.".to_owned())
+        }
+        "access_denied" | "invalid_scope" => Error::ScopeNotGranted(crate::contract::ScopeNotGranted {
+            scopes: if scopes.is_empty() { asked_for.to_vec() } else { scopes },
             message: format!(
                 "Databricks does not grant the scopes asked for ({}): {description}. A Databricks account admin can assign them to the app connection.",
                 text::clean(&asked_for.join(" "), 256)
@@ -189,6 +194,10 @@ mod tests {
         ));
         assert!(matches!(refused("access_denied", "The user said no"), Error::ConsentDenied(_)));
         assert!(matches!(refused("invalid_scope", ""), Error::ScopeNotGranted(scope) if scope.scopes == ["all-apis"]));
+        assert!(matches!(
+            refused("access_denied", "Scopes 'sql' are not assigned to the app"),
+            Error::ScopeNotGranted(scope) if scope.scopes == ["sql"]
+        ));
         assert!(matches!(refused("temporarily_unavailable", ""), Error::Unavailable(_)));
         assert!(matches!(refused("unauthorized_client", ""), Error::AppRejected(_)));
     }

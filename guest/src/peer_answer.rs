@@ -26,7 +26,8 @@ const MAX_BODY_BYTES: usize = 64 * 1024;
 pub enum BodyShape {
     /// `{"error": …, "error_description": …}` (RFC 6749 section 5.2), or the older `errorCode` and `errorSummary`.
     OAuth,
-    /// `{"error_code": …, "message": …}` as the workspace APIs have it, or SCIM with `detail`.
+    /// `{"error_code": …, "message": …}` as the workspace APIs have it, a sentence under `error` as their version 1.2
+    /// has it, or SCIM with `detail`.
     Api,
     /// JSON without any of these members.
     OtherJson,
@@ -125,29 +126,34 @@ impl PeerAnswer {
         (400..500).contains(&self.status)
     }
 
-    /// The scopes that the description names: in single quotes, or listed after `scopes:`.
+    /// The scopes that the description names.
     pub(crate) fn scopes(&self) -> Vec<String> {
-        if !self.says(&["scope"]) {
-            return Vec::new();
-        }
-        // Every second piece between quotes was quoted.
-        let quoted = self.description.split('\'').skip(1).step_by(2).flat_map(|list| list.split([' ', ',']));
-        let listed = ["scopes:", "scope:"].iter().find_map(|mark| self.description.split_once(mark));
-        let listed = listed.and_then(|(_, list)| list.split(['[', ';', '\'']).next()).unwrap_or_default();
-        // A list in a sentence has commas; what stands behind the first word between two of them is the sentence.
-        let listed = listed
-            .split(". ")
-            .take(1)
-            .flat_map(|list| list.split(','))
-            .filter_map(|item| item.split(' ').find(|word| !word.is_empty()));
-        let scopes: BTreeSet<String> = quoted
-            .chain(listed)
-            .map(|scope| scope.trim_end_matches('.'))
-            .filter(|scope| is_scope(scope))
-            .map(String::from)
-            .collect();
-        scopes.into_iter().collect()
+        scopes_named_in(&self.description)
     }
+}
+
+/// The scopes that a description of scopes names: in single quotes, or listed after `scopes:`.
+pub(crate) fn scopes_named_in(description: &str) -> Vec<String> {
+    if !description.to_lowercase().contains("scope") {
+        return Vec::new();
+    }
+    // Every second piece between quotes was quoted.
+    let quoted = description.split('\'').skip(1).step_by(2).flat_map(|list| list.split([' ', ',']));
+    let listed = ["scopes:", "scope:"].iter().find_map(|mark| description.split_once(mark));
+    let listed = listed.and_then(|(_, list)| list.split(['[', ';', '\'']).next()).unwrap_or_default();
+    // A list in a sentence has commas; what stands behind the first word between two of them is the sentence.
+    let listed = listed
+        .split(". ")
+        .take(1)
+        .flat_map(|list| list.split(','))
+        .filter_map(|item| item.split(' ').find(|word| !word.is_empty()));
+    let scopes: BTreeSet<String> = quoted
+        .chain(listed)
+        .map(|scope| scope.trim_end_matches('.'))
+        .filter(|scope| is_scope(scope))
+        .map(String::from)
+        .collect();
+    scopes.into_iter().collect()
 }
 
 /// Whether this may be the name of a scope. RFC 6749 section 3.3 allows more; nobody uses it.
@@ -160,10 +166,12 @@ fn read_json(body: &str) -> Option<(BodyShape, String, String)> {
     if !body.starts_with('{') {
         return serde_json::from_str::<Value>(body).ok().map(|_| (BodyShape::OtherJson, String::new(), String::new()));
     }
-    let members: Members = serde_json::from_str(body).ok()?;
+    let mut members: Members = serde_json::from_str(body).ok()?;
+    // Version 1.2 of the API says it all under the name that is OAuth's for a code, and so do gateways.
+    let sentence = if is_sentence(&members.error) { members.error.take() } else { Value::Null };
     let code = first_text(&[&members.error, &members.older_code, &members.error_code, &members.scim_type]);
-    let description =
-        first_text(&[&members.error_description, &members.older_description, &members.message, &members.detail]);
+    let Members { error_description, older_description, message, detail, .. } = &members;
+    let description = first_text(&[error_description, older_description, message, detail, &sentence]);
     let shape = if first_text(&[&members.error, &members.older_code]).is_some() {
         BodyShape::OAuth
     } else if code.is_some() || description.is_some() {
@@ -172,6 +180,11 @@ fn read_json(body: &str) -> Option<(BodyShape, String, String)> {
         BodyShape::OtherJson
     };
     Some((shape, code.unwrap_or_default(), description.unwrap_or_default()))
+}
+
+/// Whether this is a text of several words, which no code is.
+fn is_sentence(member: &Value) -> bool {
+    member.as_str().is_some_and(|text| text.trim().contains(char::is_whitespace))
 }
 
 /// The first member that is a number or a text that says something. SCIM sends the text "null" for nothing.
@@ -242,6 +255,8 @@ mod tests {
             (r#"{"errorCode":"invalid_grant","errorSummary":"Gone"}"#, BodyShape::OAuth, "invalid_grant", "Gone"),
             (r#"{"error_code":403,"message":"No"}"#, BodyShape::Api, "403", "No"),
             (r#"{"error_code":"PERMISSION_DENIED","message":"No"}"#, BodyShape::Api, "PERMISSION_DENIED", "No"),
+            (r#"{"error":"No such thing"}"#, BodyShape::Api, "", "No such thing"),
+            (r#"{"error":"invalid_grant"}"#, BodyShape::OAuth, "invalid_grant", ""),
             (r#"{"schemas":[],"detail":"No","status":"403"}"#, BodyShape::Api, "", "No"),
             (r#"{"schemas":[],"detail":"null","status":"403"}"#, BodyShape::OtherJson, "", ""),
             (r#"{"a":1}"#, BodyShape::OtherJson, "", ""),

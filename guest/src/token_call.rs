@@ -164,7 +164,11 @@ impl TokenCallFailure {
             Self::Answered { failure: TokenFailure::ClientRejected(rejection), status, .. } => {
                 service_principal_rejected(principal, rejection, status)
             }
-            Self::Answered { failure, status, root } => of_any_client(failure, status, &root),
+            Self::Answered { failure, status, root } => match of_any_client(failure, status, &root) {
+                // Whatever was refused, it was this client that asked, and the app connection has no part in it.
+                Error::AppRejected(refusal) => Error::ServicePrincipalRejected(refusal),
+                other => other,
+            },
         }
     }
 }

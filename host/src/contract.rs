@@ -3,8 +3,11 @@
 //! [`Error`] also is a [`std::error::Error`]: its text is for people, its case for programs, and [`Error::actor`] tells
 //! who must act.
 
+mod words;
+
 use std::fmt;
 
+pub use self::words::Word;
 pub use crate::bindings::prophecy::fabric_auth::types::{
     Activity, Authentication, Caller, CallerKind, Error, FabricKind, FabricSettings, IdentityKind, IdentityMismatch,
     InvalidInput, PeerError, Retry, ScopeNotGranted, SignInReason, SignInRequired, TeamMembership, TeamRole,

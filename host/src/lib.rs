@@ -42,9 +42,11 @@
 //! | what they take and give | [`contract`] (documented in `wit/`) |
 //! | the part behind an import | [`storage`], [`keys`], [`journal`], [`egress`], [`clock`] |
 //! | how instances live and die | `runtime` |
+//! | exchanges kept as data, and how they are played | [`conformance`] |
 
 pub mod clock;
 pub mod config;
+pub mod conformance;
 pub mod contract;
 pub mod database;
 pub mod egress;

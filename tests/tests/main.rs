@@ -32,6 +32,8 @@ mod end_grants;
 #[cfg(test)]
 mod example;
 #[cfg(test)]
+mod exchanges;
+#[cfg(test)]
 mod fabrics;
 #[cfg(test)]
 mod forecast;

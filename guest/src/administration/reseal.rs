@@ -16,8 +16,8 @@ use crate::permissions;
 use crate::personal_access_token::token_place;
 use crate::ports::Ports;
 use crate::record::{
-    AppConnectionRecord, FabricRecord, GrantRecord, PersonalAccessTokenRecord, PreviousSecret, Record, Stored, Unreadable,
-    Written,
+    AppConnectionRecord, FabricRecord, GrantRecord, PersonalAccessTokenRecord, PreviousSecret, Record, Stored,
+    Unreadable, Written,
 };
 use crate::sealing::{self, Binding};
 use crate::storage_key;

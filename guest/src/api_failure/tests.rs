@@ -44,6 +44,11 @@ fn an_invalid_token_is_rejected() {
 }
 
 #[test]
+fn a_refused_token_is_known_in_the_shape_of_the_older_api_too() {
+    assert_eq!(classified(403, r#"{"error":"JWT has expired"}"#), ApiFailure::TokenRejected);
+}
+
+#[test]
 fn an_ip_access_list_is_told_apart_from_a_bad_token() {
     let text = "Source IP address: 192.0.2.1 is blocked by Databricks IP ACL for workspace: 1 [ReqId: 2]";
     assert_eq!(classified(403, &api(403, text)), ApiFailure::BlockedByIpList);

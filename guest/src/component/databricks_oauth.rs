@@ -5,8 +5,7 @@ use zeroize::Zeroizing;
 use super::{Component, core};
 use crate::contract::databricks_oauth::{
     Advisory, AuthenticationOffer, CompletedSignIn, CompletedSignOut, FabricSelection, Guest, Job, PendingSignIn,
-    Rejection,
-    RejectionVerdict, SignInState, TestResult, TestStep,
+    Rejection, RejectionVerdict, SignInState, TestResult, TestStep,
 };
 use crate::contract::{Activity, Caller, Error, IdentityKind, TokenDescription, TokenReference};
 use crate::secret::{BindingSecret, ClientSecret};

@@ -160,6 +160,12 @@ fn gateway_trouble_leaves_the_outcome_unknown() {
 }
 
 #[test]
+fn a_gateways_sentence_in_json_does_not_prove_that_nothing_was_processed() {
+    assert_eq!(refresh(503, r#"{"error":"Service Unavailable"}"#), TokenFailure::OutcomeUnknown);
+    assert_eq!(refresh(503, r#"{"error":"no healthy upstream"}"#), TokenFailure::OutcomeUnknown);
+}
+
+#[test]
 fn a_success_without_a_token_leaves_the_outcome_unknown() {
     for body in ["", "{}", "<html>", "ok", "[]", r#"{"token_type":"Bearer"}"#] {
         assert_eq!(refresh(200, body), TokenFailure::OutcomeUnknown, "{body}");

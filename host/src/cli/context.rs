@@ -230,7 +230,8 @@ pub(super) fn environment() -> impl Iterator<Item = (String, String)> {
     env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
-fn pinned_component(pinned: &PinnedComponent) -> Result<Artifact, ArtifactError> {
+/// The component in a file, if it is the one that was pinned.
+pub(super) fn pinned_component(pinned: &PinnedComponent) -> Result<Artifact, ArtifactError> {
     let digest: String = pinned.sha256.iter().map(|byte| format!("{byte:02x}")).collect();
     Artifact::from_file(&pinned.file, &digest)
 }

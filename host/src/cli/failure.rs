@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use fabric_auth::config::ConfigError;
+use fabric_auth::conformance::ConformanceError;
 use fabric_auth::contract::{Actor, Error, InvalidInput};
 use fabric_auth::database::OpenError;
 use fabric_auth::keys::KeyRingError;
@@ -147,4 +148,4 @@ macro_rules! of_the_operator {
     };
 }
 
-of_the_operator!(ConfigError, OpenError, KeyRingError, BuildError, ArtifactError);
+of_the_operator!(ConfigError, ConformanceError, OpenError, KeyRingError, BuildError, ArtifactError);

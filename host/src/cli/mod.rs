@@ -15,6 +15,7 @@ mod callback_page;
 mod callback_server;
 mod check;
 mod completions;
+mod conformance;
 mod context;
 mod contract_fields;
 mod exit_status;
@@ -118,6 +119,8 @@ enum Command {
     RestoreCheck(restore_check::RestoreCheck),
     /// What the component imports and exports, its size and digest
     Inspect(inspect::Inspect),
+    /// Play recorded exchanges with Databricks against the component, and report which held
+    Conformance(conformance::Conformance),
     /// Print a completion script for a shell
     Completions(completions::Completions),
 }
@@ -181,6 +184,7 @@ impl Command {
             Self::Journal(journal) => journal.run(context).await,
             Self::RestoreCheck(check) => check.run(context).await,
             Self::Inspect(inspect) => inspect.run(context),
+            Self::Conformance(conformance) => conformance.run(context).await,
             Self::Completions(completions) => completions.run(context),
         }
     }

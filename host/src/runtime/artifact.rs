@@ -24,6 +24,7 @@ const EMBEDDED: &[u8] = include_bytes!(env!("FABRIC_AUTH_COMPONENT"));
 const MAC: usize = 32;
 
 /// A component's bytes.
+#[derive(Clone)]
 pub struct Artifact {
     bytes: Vec<u8>,
     digest: String,
