@@ -32,8 +32,8 @@ pub(super) enum Grants {
 pub(super) struct End {
     #[command(flatten)]
     selection: Selection,
-    /// Really end everybody's
-    #[arg(long, requires = "all")]
+    /// Really end everybody's, for --all
+    #[arg(long)]
     yes: bool,
 }
 

@@ -40,7 +40,6 @@ fn wrong_usage_ends_with_2_and_does_nothing() {
         vec!["grants", "end", "--user", "alice"],
         vec!["grants", "end", "--all"],
         vec!["grants", "end", "--yes"],
-        vec!["grants", "end", "--of-user", "alice", "--yes"],
         vec!["grants", "end", "--of-user", "alice", "--of-fabric", "dev"],
         vec!["personal-access-token", "set", "dev"],
         vec!["personal-access-token", "set", "dev", "dapi0123"],
