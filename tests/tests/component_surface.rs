@@ -54,7 +54,7 @@ fn the_world_has_no_files_sockets_environment_or_streams() {
     assert_eq!(imports, expected.map(str::to_owned).into());
 }
 
-/// It has grown to twice what the design had hoped for; this notices when it grows further.
+/// It has grown to two and a half times what the design had hoped for; this notices when it grows further.
 #[test]
 fn the_component_is_at_most_1100_kilobytes() {
     let size = Artifact::embedded().size();
