@@ -5,7 +5,6 @@ use crate::contract::databricks_oauth::{AuthenticationMethod, AuthenticationOffe
 use crate::contract::{Authentication, Caller, Error};
 use crate::core::Core;
 use crate::error::{Result, nanoseconds};
-use crate::fabrics::no_personal_access_tokens;
 use crate::permissions;
 use crate::ports::Ports;
 
@@ -41,10 +40,8 @@ fn offer(app: Result<AppConnection>) -> AuthenticationOffer {
     let session_lifetime = nanoseconds(app.as_ref().map_or(DEFAULT_SESSION, AppConnection::session));
     let methods = vec![
         AuthenticationMethod { method: Authentication::Oauth, problem: app.err() },
-        AuthenticationMethod {
-            method: Authentication::PersonalAccessToken,
-            problem: Some(no_personal_access_tokens()),
-        },
+        // Nothing has to be set up for these: everybody enters their own.
+        AuthenticationMethod { method: Authentication::PersonalAccessToken, problem: None },
     ];
     AuthenticationOffer { methods, registration, session_control, session_lifetime }
 }

@@ -90,8 +90,3 @@ pub fn service_principal_missing(fabric: &str) -> Error {
         "Scheduled jobs, releases and deployments on the fabric `{fabric}` run as a service principal, and it has none. An admin of its team can enter Service Principal Client ID and Service Principal Client Secret in the fabric."
     ))
 }
-
-/// The answer to whoever wants personal access tokens.
-pub fn no_personal_access_tokens() -> Error {
-    Error::Unsupported("Personal access tokens are not supported yet. Choose OAuth.".to_owned())
-}

@@ -147,15 +147,15 @@ async fn the_offer_tells_the_recorded_life_of_a_sign_in() {
     assert_eq!(Duration::from_nanos(offer(&world, &alice()).await.session_lifetime), 24 * HOUR);
 }
 
-/// The other method is shown too, with what there is to know about it.
+/// PB-001: the other method is offered too, registered or not, and a fabric takes it.
 #[tokio::test]
-async fn personal_access_tokens_are_shown_as_they_are() {
-    let world = World::new().await;
+async fn personal_access_tokens_need_no_registration() {
+    let world = World::bare(Setup::default()).await;
     let offer = offer(&world, &alice()).await;
     let mut settings = fabric_settings("with-token", world.workspace.url());
     settings.authentication = Authentication::PersonalAccessToken;
-    let put = world.host.put_fabric(&team_admin(), settings, None, None).await;
-    assert_eq!(offer.methods[1].problem, put.err(), "a fabric gets the same answer");
+    assert_eq!((offer.methods[1].method, &offer.methods[1].problem), (Authentication::PersonalAccessToken, &None));
+    world.host.put_fabric(&team_admin(), settings, None, None).await.unwrap();
 }
 
 #[tokio::test]
