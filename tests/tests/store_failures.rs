@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use fabric_auth::FabricAuth;
 use fabric_auth::contract::Activity::PipelineDevelopment;
+use fabric_auth::contract::Error;
 use fabric_auth_tests::{DEV, FlakyStore, HOUR, World, alice, eventually, while_time_passes};
 use futures::future::Either;
 use secrecy::ExposeSecret as _;
@@ -134,7 +135,12 @@ async fn a_token_is_not_served_past_its_end_though_a_write_took_long() {
     eventually("the machine slept", async || slept.load(std::sync::atomic::Ordering::SeqCst)).await;
     world.advance(Duration::from_secs(300));
     let caller = alice();
-    let answer = while_time_passes(&world, host.access_token(&caller, DEV, PipelineDevelopment)).await;
+    let ask = async || while_time_passes(&world, host.access_token(&caller, DEV, PipelineDevelopment)).await;
+    let answer = match ask().await {
+        // Whoever joins that renewal just before it has ended is told that it was too slow.
+        Err(Error::Unavailable(_)) => ask().await,
+        answer => answer,
+    };
     let (token, description) = answer.unwrap();
     assert!(token.expose_secret() != first.expose_secret(), "served past its end: {description:?}");
 }
