@@ -161,9 +161,11 @@ impl<P: Ports> Core<P> {
                 asking = self.tokens.borrow().asking(self.ports.monotonic());
                 holder = self.holder(caller, fabric, activity).await?;
                 if holder.is_personal_access_token() {
-                    return Err(changed_meanwhile().into());
+                    return Ok(None);
                 }
-                self.look(&holder).await?.ok_or_else(changed_meanwhile)?
+                // Gone again already: it ended, or what it depends on was changed just then.
+                let Some(grant) = self.look(&holder).await? else { return Ok(None) };
+                grant
             }
         };
         if grant.until_window().is_zero() && grant.record.ended.is_none() {
@@ -241,11 +243,10 @@ impl<P: Ports> Core<P> {
 }
 
 fn too_slow() -> Error {
-    Error::unavailable("This host was too slow: the token ended before it could be handed out. Try again.", None)
-}
-
-fn changed_meanwhile() -> Error {
-    Error::unavailable("What this token depends on was changed while it was renewed. Try again.", None)
+    Error::unavailable(
+        "The token ended before it could be handed out, or what it depends on keeps being changed. Try again.",
+        None,
+    )
 }
 
 /// Why a person must sign in, by their grant; none while there is a usable token or a way to renew it.

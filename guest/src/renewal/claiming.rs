@@ -9,7 +9,7 @@ use crate::contract::Error;
 use crate::core::Core;
 use crate::error::Result;
 use crate::ports::Ports;
-use crate::record::{Claim, CoolDown, GrantRecord, Stored, Written};
+use crate::record::{Claim, CoolDown, GrantRecord, Written};
 
 /// Between two tries of a write that the store did not confirm.
 pub(super) const BETWEEN_WRITES: Duration = Duration::from_millis(100);
@@ -76,13 +76,12 @@ impl<P: Ports> Core<P> {
     /// `unavailable` when the store does not answer or the host was frozen; nothing was sent, and the claim is taken
     /// back.
     pub(super) async fn confirm(&self, claimed: Claimed) -> Result<Option<Claimed>> {
-        let claimed = match self.still_ours(&claimed).await {
-            Ok(false) => return Ok(None),
-            Ok(true) if self.since(claimed.began) < self.policy.until_sent => return Ok(Some(claimed)),
-            Ok(true) => (claimed, too_late()),
+        let (claimed, error) = match self.still_ours(&claimed).await {
+            Ok(None) => return Ok(None),
+            Ok(Some(now)) if self.since(now.began) < self.policy.until_sent => return Ok(Some(now)),
+            Ok(Some(now)) => (now, too_late()),
             Err(error) => (claimed, error),
         };
-        let (claimed, error) = claimed;
         if self.policy.takes_back_unsent_claims {
             // If this cannot be stored either, the claim counts as a request that may have been sent.
             let _ = self.settle(&claimed.seen, &Settlement::Unsent).await;
@@ -90,12 +89,17 @@ impl<P: Ports> Core<P> {
         Err(error)
     }
 
-    async fn still_ours(&self, claimed: &Claimed) -> Result<bool> {
-        if !(self.policy.claims && self.policy.looks_before_sending) {
-            return Ok(true);
-        }
-        let now: Option<Stored<GrantRecord>> = self.read(&claimed.seen.stored.key).await?;
-        Ok(now.is_some_and(|now| now.revision == claimed.seen.stored.revision))
+    /// The claim as it stands now, if it is still ours. The record under it may have changed: it was resealed, or its
+    /// access token was reported as rejected.
+    async fn still_ours(&self, claimed: &Claimed) -> Result<Option<Claimed>> {
+        let before = &claimed.seen.stored;
+        let Some(claim) = before.record.claim.as_ref().filter(|_| self.policy.looks_before_sending) else {
+            return Ok(Some(claimed.clone()));
+        };
+        let now = self.look_at(&before.key).await?;
+        Ok(now
+            .filter(|now| has_claim(&now.stored.record, &claim.id))
+            .map(|seen| Claimed { seen, began: claimed.began }))
     }
 
     /// Time since a moment of this host's clock.

@@ -184,9 +184,17 @@ impl Monitor {
         exchange.issue = Some(issue.clone());
         let (host, handed_over) = (exchange.host, exchange.handed_over);
         drop(exchanges);
+        if self.is_overtaken(session, handed_over) {
+            return;
+        }
         self.check_pace(world, host, session, handed_over);
         let success = LastSuccess { handed_over, access_token: issue.access_token.clone() };
         self.last_success.borrow_mut().insert(session, success);
+    }
+
+    /// Whether a request was handed over before one that has succeeded since.
+    fn is_overtaken(&self, session: usize, handed_over: Instant) -> bool {
+        self.last_success.borrow().get(&session).is_some_and(|last| last.handed_over > handed_over)
     }
 
     /// Not more than one refresh in half of a token's life. A host that stood still while it read takes what it read to
