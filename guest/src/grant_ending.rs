@@ -123,6 +123,10 @@ impl<P: Ports> Core<P> {
         token: &RefreshToken,
     ) -> Revocation {
         let Ok(server) = self.discover(workspace).await else { return Revocation::Failed };
+        // Another server has no business with this token.
+        if server.issuer != grant.issuer {
+            return Revocation::Failed;
+        }
         let Some(endpoint) = server.revocation_endpoint else { return Revocation::NotOffered };
         let Ok(deployment) = self.deployment() else { return Revocation::Failed };
         let Ok(app) = self.app_connection(&deployment, tenant, grant.app_connection.as_deref()).await else {

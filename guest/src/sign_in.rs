@@ -68,7 +68,11 @@ impl<P: Ports> Core<P> {
         let callback = callback::parse(&callback_query)?;
         let taken = self.take_sign_in(caller, &callback.state, &binding).await?;
         let result = self.finish(&deployment, caller, &taken, callback).await;
-        self.forget_sign_in(&taken).await;
+        // Where the store gave no certain answer the grant may yet be written: the mark of this sign-in stays, so that
+        // ending grants finds it.
+        if !matches!(result, Err(Error::Unavailable(_))) {
+            self.forget_sign_in(&taken).await;
+        }
         let mut entry = event(caller, Action::SignInCompleted);
         entry.fabric = Some(taken.pending.record.fabric.clone());
         entry.workspace = Some(taken.pending.record.workspace.clone());
@@ -131,7 +135,8 @@ impl<P: Ports> Core<P> {
     }
 
     /// Presents the code with the client secret in force. Where that is refused, with the previous one at once: a client
-    /// is authenticated before its code is looked at. If that fails too, the first refusal is what an admin must know of.
+    /// is authenticated before its code is looked at. If that is refused too, an admin must know of the first refusal; any
+    /// other answer tells that the previous one is taken.
     async fn exchange(
         &self,
         record: &SignInRecord,
@@ -155,7 +160,8 @@ impl<P: Ports> Core<P> {
         let first = present(secrets.present.as_ref(), false).await;
         match (first, &secrets.previous) {
             (Err(refused), Some(previous)) if refused.is_invalid_client() => {
-                present(Some(previous), true).await.map_err(|_| refused)
+                let second = present(Some(previous), true).await;
+                second.map_err(|second| if second.is_invalid_client() { refused } else { second })
             }
             (first, _) => first,
         }

@@ -41,8 +41,29 @@ enum Whose {
     Everybodys,
     /// Of the personal access tokens, this user's; everything else stands under the user's own prefix.
     Users(String),
-    /// Those for this workspace: from this authorization server, where it is known.
-    Workspaces { root: String, issuer: Option<String> },
+    /// Those for this workspace.
+    Workspace(Place),
+}
+
+/// A workspace of an authorization server.
+struct Place {
+    root: String,
+    /// Where it is known.
+    issuer: Option<String>,
+    /// The account, where the fabric names it: a host may serve several.
+    account_id: Option<String>,
+}
+
+impl Place {
+    /// Whether something is for this workspace.
+    fn holds(&self, workspace: &str, issuer: &str) -> bool {
+        let is_its_issuer = match (&self.issuer, &self.account_id) {
+            (Some(known), _) => known == issuer,
+            (None, Some(account)) => issuer.rsplit_once("/oidc/accounts/").is_some_and(|(_, of)| of == account),
+            (None, None) => true,
+        };
+        self.root == workspace && is_its_issuer
+    }
 }
 
 /// What one call has done.
@@ -135,7 +156,7 @@ impl<P: Ports> Core<P> {
                 // Nobody is asked, so that grants end though the workspace is gone.
                 let issuer = self.known_server(&place).await?.map(|server| server.issuer);
                 tokens = storage_key::personal_access_tokens_on(tenant, name);
-                Whose::Workspaces { root: workspace.clone(), issuer }
+                Whose::Workspace(Place { root: workspace.clone(), issuer, account_id: account_id.clone() })
             }
             GrantSelection::One(_) | GrantSelection::All => Whose::Everybodys,
         };
@@ -157,14 +178,18 @@ impl<P: Ports> Core<P> {
         };
         progress.ended += 1;
         let tenant = &progress.caller.tenant;
+        let mut is_as_stored = false;
         if let Some(former) = &ended.former {
             entry.workspace = Some(former.record.workspace.clone());
             entry.token = Some(former.record.reference());
             let identity = self.identity(tenant, former).await;
+            is_as_stored = identity.is_ok();
             entry.databricks_user = identity.ok().map(|identity| identity.databricks_user);
         }
         self.journal(entry).await;
-        if let (true, Some(former), Some(token)) = (progress.revokes, &ended.former, &ended.refresh_token) {
+        // The workspace stands in clear. Only what shows that nobody has changed it lets a secret go there.
+        let revokes = progress.revokes && is_as_stored;
+        if let (true, Some(former), Some(token)) = (revokes, &ended.former, &ended.refresh_token) {
             let workspace = Workspace::from(&former.record);
             let revocation = self.revoke(tenant, &workspace, &former.record, token).await;
             progress.revokes = revocation != Revocation::Failed;
@@ -182,28 +207,23 @@ impl Progress<'_> {
 impl Scope {
     /// Whether a sign-in that has begun is meant. One that cannot be read completes nothing, and is for no workspace.
     fn has_sign_in(&self, key: &str, entry: &Entry) -> bool {
-        let Whose::Workspaces { root, issuer } = &self.whose else { return true };
+        let Whose::Workspace(place) = &self.whose else { return true };
         let sign_in = Stored::<SignInRecord>::parse(key, entry.clone());
-        sign_in.is_ok_and(|sign_in| is_at(root, issuer.as_deref(), &sign_in.record.workspace, &sign_in.record.issuer))
+        sign_in.is_ok_and(|sign_in| place.holds(&sign_in.record.workspace, &sign_in.record.issuer))
     }
 
     /// Whether a grant is meant. Of one that cannot be read nobody knows for which workspace it was.
     fn has_grant(&self, key: &str, entry: &Entry) -> bool {
-        let Whose::Workspaces { root, issuer } = &self.whose else { return true };
+        let Whose::Workspace(place) = &self.whose else { return true };
         let grant = Stored::<GrantRecord>::parse(key, entry.clone());
-        grant.is_ok_and(|grant| is_at(root, issuer.as_deref(), &grant.record.workspace, &grant.record.issuer))
+        grant.is_ok_and(|grant| place.holds(&grant.record.workspace, &grant.record.issuer))
     }
 
     /// Whether a personal access token is meant.
     fn has_personal_access_token(&self, tenant: &str, key: &str) -> bool {
         match &self.whose {
-            Whose::Everybodys | Whose::Workspaces { .. } => true,
+            Whose::Everybodys | Whose::Workspace(_) => true,
             Whose::Users(user) => storage_key::is_personal_access_token_of(tenant, user, key),
         }
     }
-}
-
-/// Whether something is for a workspace, and from its authorization server where that is known.
-fn is_at(root: &str, issuer: Option<&str>, workspace: &str, issued_by: &str) -> bool {
-    root == workspace && issuer.is_none_or(|issuer| issuer == issued_by)
 }

@@ -145,7 +145,12 @@ impl<P: Ports> Core<P> {
         if let Some(PreviousSecret { lineage, client_secret }) = history.previous.take() {
             let binding = client_secret_binding(tenant, &stored.key, &lineage);
             let mut sealed = Some(client_secret);
-            changed |= self.reseal_field(&mut sealed, &binding, primary).await?;
+            // A fallback that does not open is none, and holds nothing up.
+            match self.reseal_field(&mut sealed, &binding, primary).await {
+                Ok(resealed) => changed |= resealed,
+                Err(Error::Internal(_)) => (sealed, changed) = (None, true),
+                Err(error) => return Err(error),
+            }
             history.previous = sealed.map(|client_secret| PreviousSecret { lineage, client_secret });
         }
         record.secret_history = Some(history);

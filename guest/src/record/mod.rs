@@ -160,7 +160,7 @@ impl<P: Ports> Core<P> {
                 WriteOutcome::Lost(Some(entry)) => revision = entry.revision,
             }
         }
-        Err(Error::Conflict("The record keeps changing. Try again.".to_owned()))
+        Err(Error::unavailable("The record keeps being changed from elsewhere. Try again.", None))
     }
 }
 

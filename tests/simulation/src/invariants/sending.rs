@@ -26,7 +26,9 @@ impl Monitor {
         world.trace.note(world.now(), Some(ports.host), || {
             format!("exchange {number} of renewal {:?}: sends {}", ports.renewal, short(&refresh_token))
         });
-        let generation = session.and_then(|session| self.generation(world, session));
+        // One that a late success has overtaken was handed over for the generation before, and cannot be called back.
+        let overtaken = session.is_some_and(|session| self.is_overtaken(session, handed_over));
+        let generation = session.filter(|_| !overtaken).and_then(|session| self.generation(world, session));
         self.check_renewal(world, ports.renewal);
         self.check_alone(world, session, generation);
         self.check_repetition(world, &refresh_token, session);
