@@ -47,7 +47,7 @@ impl Heads {
             let stored = ledger.chain(&name).await?;
             if let Some((signed, link)) = stored.head() {
                 let problem = match signatures.check(signed, link).await? {
-                    Verdict::Authentic => None,
+                    Verdict::Authentic | Verdict::Vouching => None,
                     Verdict::Forged => Some("is not as a host has written it".to_owned()),
                     Verdict::UnknownKey => Some(format!("is signed with {:?}, no key of the ring", link.key_id)),
                 };
