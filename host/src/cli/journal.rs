@@ -51,7 +51,8 @@ pub(super) enum Journal {
         #[arg(long, value_name = "TIME")]
         since: Option<Since>,
     },
-    /// Where the journal ends now, as JSON, to be kept elsewhere for a later verify
+    /// Where the journal ends now, as JSON, to be kept elsewhere for a later verify. Exit code 1 if a chain is left out
+    /// because its end is not as a host has written it
     Heads,
     /// Find out whether the journal is as the hosts have written it: exit code 1 if not
     Verify {
@@ -187,6 +188,15 @@ async fn heads(context: &Context, ledger: &dyn Ledger, keys: &KeyRing) -> Result
     context
         .output
         .note("Keep this where nobody who can write the database can write, for `journal verify --heads FILE`.");
+    if let Some(problem) = heads.left_out.first() {
+        let others = match heads.left_out.len().saturating_sub(1) {
+            0 => String::new(),
+            others => format!(", and {others} others"),
+        };
+        return Err(Failure::operator(format!(
+            "A chain has no head here: {problem}{others}; `fabric-auth journal verify` tells more."
+        )));
+    }
     Ok(())
 }
 
