@@ -2,8 +2,8 @@
 //!
 //! JSON of `tail` and `export`: an event on each line, as in `journal_events`. `heads` always writes JSON:
 //! `{"chains": [{"host", "position", "digest", "mac", "key_id", "events"}], "unchained"}`. `verify`: `{"whole", "chains":
-//! [{"host", "events", "pruned", "last", "covered"?}], "unchained", "problems": [{"host"?, "first", "last", "finding",
-//! "message"}], "more_problems"}`; the exit code is 1 when there is a problem.
+//! [{"host", "events", "pruned", "last", "covered"?, "outdated_head"?}], "unchained", "problems": [{"host"?, "first",
+//! "last", "finding", "message"}], "more_problems"}`; the exit code is 1 when there is a problem.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -25,8 +25,9 @@ use super::journal_report::ReportView;
 /// What verification can find, and where that ends.
 pub(super) const BOUND: &str = "\
 Run heads from time to time and keep what it prints where nobody who can write the database can write. verify finds what \
-was changed, removed, inserted or moved, and with --heads also what was cut off at the end up to then. What was cut off \
-after the last heads cannot be seen.";
+was changed, removed, inserted or moved, and with --heads also what was cut off at the end up to then, unless retention \
+has passed them. What was cut off after the last heads cannot be seen. Events from before there were chains are not \
+covered.";
 
 /// The option that names exported heads.
 const HEADS: &str = "--heads";
@@ -50,7 +51,8 @@ pub(super) enum Journal {
         #[arg(long, value_name = "TIME")]
         since: Option<Since>,
     },
-    /// Where the journal ends now, as JSON, to be kept elsewhere for a later verify
+    /// Where the journal ends now, as JSON, to be kept elsewhere for a later verify. Exit code 1 if a chain is left out
+    /// because its end is not as a host has written it
     Heads,
     /// Find out whether the journal is as the hosts have written it: exit code 1 if not
     Verify {
@@ -186,6 +188,15 @@ async fn heads(context: &Context, ledger: &dyn Ledger, keys: &KeyRing) -> Result
     context
         .output
         .note("Keep this where nobody who can write the database can write, for `journal verify --heads FILE`.");
+    if let Some(problem) = heads.left_out.first() {
+        let others = match heads.left_out.len().saturating_sub(1) {
+            0 => String::new(),
+            others => format!(", and {others} others"),
+        };
+        return Err(Failure::operator(format!(
+            "A chain has no head here: {problem}{others}; `fabric-auth journal verify` tells more."
+        )));
+    }
     Ok(())
 }
 
@@ -209,9 +220,28 @@ fn read_heads(path: &Path) -> Result<Heads, Failure> {
     let file = File::open(path).map_err(|error| refuse(format!("cannot be opened ({error})")))?;
     let mut text = Vec::new();
     file.take(MAX_HEADS_BYTES).read_to_end(&mut text).map_err(|error| refuse(format!("cannot be read ({error})")))?;
-    serde_json::from_slice(&text).map_err(|error| refuse(format!("is not what `journal heads` printed ({error})")))
+    // The error would quote the file, and the wrong one may hold a secret.
+    serde_json::from_slice(&text).map_err(|error| {
+        let (line, column) = (error.line(), error.column());
+        refuse(format!("is not what `journal heads` printed (line {line}, column {column})"))
+    })
 }
 
 fn not_read(problem: String) -> Failure {
     Failure::operator(format!("The journal cannot be used: {problem}."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whoever mistypes the path may name a file of secrets.
+    #[test]
+    fn a_file_that_holds_no_heads_is_refused_without_a_word_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("heads.json");
+        std::fs::write(&path, "{\"chains\":\n \"dapi-not-for-logs\", \"unchained\": 0}").unwrap();
+        let refused = format!("{:?}", read_heads(&path).unwrap_err());
+        assert!(refused.contains("line 2, column") && !refused.contains("dapi"), "{refused}");
+    }
 }

@@ -25,6 +25,8 @@ struct ChainView {
     last: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     covered: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outdated_head: Option<i64>,
 }
 
 #[derive(Serialize)]
@@ -59,8 +61,8 @@ impl ReportView {
 
 impl From<&ChainReport> for ChainView {
     fn from(chain: &ChainReport) -> Self {
-        let ChainReport { host, events, pruned, last, covered } = chain.clone();
-        Self { host, events, pruned, last, covered }
+        let ChainReport { host, events, pruned, last, covered, outdated_head } = chain.clone();
+        Self { host, events, pruned, last, covered, outdated_head }
     }
 }
 
@@ -78,7 +80,8 @@ impl fmt::Display for ReportView {
         if self.unchained > 0 {
             writeln!(
                 formatter,
-                "{} events belong to no chain: a version before there were chains wrote them. Nothing vouches for them.",
+                "{} events belong to no chain: a version before there were chains wrote them, or anybody who can write the \
+                 database. Nothing vouches for them.",
                 self.unchained
             )?;
         }
@@ -102,6 +105,13 @@ impl fmt::Display for ChainView {
         }
         match self.covered {
             Some(covered) => write!(formatter, "; compared with the head exported at {covered}"),
+            None => Ok(()),
+        }?;
+        match self.outdated_head {
+            Some(head) => write!(
+                formatter,
+                "; NOT compared with the head exported at {head}, which is older than what is kept: export heads more often"
+            ),
             None => Ok(()),
         }
     }

@@ -5,13 +5,17 @@
 //! machines do not wait for each other.
 //!
 //! The position is given at the moment of writing. An event that could not be written leaves no gap.
+//!
+//! A host never goes on behind an end that no host has signed: it would vouch for the position of what a stranger planted,
+//! and a planted end with the highest position would silence it. It goes on in another chain, and says so in the log.
 
+use std::iter::once;
 use std::sync::Arc;
 
 use tokio::sync::Mutex;
 
-use super::ledger::{Ledger, StoredChain};
-use super::link::{Link, Signatures, Signed, Verdict, digest, signing_key};
+use super::ledger::{Ledger, StoredChain, full};
+use super::link::{Link, Signatures, Signed, digest, signing_key};
 use crate::keys::{DerivedKey, MasterKeys};
 
 /// Longest name of a host, in bytes.
@@ -20,12 +24,25 @@ pub const MAX_HOST_BYTES: usize = 64;
 /// The name of a host that has none.
 const NAMELESS: &str = "host";
 
+/// How many chains with a number behind the name a host looks at when the ends of the others are not as hosts have written
+/// them.
+const MOST_NUMBERED: u32 = 16;
+
+/// How often an event is tried when others keep writing to its chain with another key.
+const ATTEMPTS: u32 = 16;
+
 /// The chain that a host writes, and the keys that sign it.
 pub struct Chain {
     host: String,
     keys: Arc<dyn MasterKeys>,
-    /// Where this process believes the chain to end; none if it has to look.
-    end: Mutex<Option<End>>,
+    /// Where this process goes on; none if it has to look.
+    place: Mutex<Option<Place>>,
+}
+
+/// A chain and its end.
+struct Place {
+    host: String,
+    end: End,
 }
 
 /// The end of a chain, behind which the next event goes.
@@ -47,7 +64,7 @@ impl End {
 #[derive(Debug)]
 pub struct Draft<'a> {
     /// The chain that it goes to.
-    pub host: &'a str,
+    pub host: String,
     /// When it was recorded, in nanoseconds since 1970.
     pub recorded_at: i64,
     /// The event, as JSON.
@@ -59,9 +76,17 @@ impl Draft<'_> {
     /// The place behind this end, signed; and the end that the chain then has. None behind the last number there is.
     pub fn behind(&self, end: &End) -> Option<(Link, End)> {
         let position = end.position.checked_add(1)?;
-        let digest = digest(&end.digest, self.host, position, self.recorded_at, self.event);
-        let link = Link::sign(Signed::Event, self.host, position, digest.clone(), &self.key);
+        let digest = digest(&end.digest, &self.host, position, self.recorded_at, self.event);
+        let link = Link::sign(Signed::Event, &self.host, position, digest.clone(), &self.key);
         Some((link, End { position, digest }))
+    }
+
+    /// The end of the chain as the database has it, if it is signed with the key of this draft, or there is none yet.
+    pub(super) fn checked_end(&self, stored: &StoredChain) -> Option<End> {
+        let is_ours = stored.head().is_none_or(|(signed, link)| {
+            link.is_signed(signed, &self.key) || signed == Signed::Event && link.is_signed(Signed::Vouch, &self.key)
+        });
+        is_ours.then(|| End::of(stored))
     }
 }
 
@@ -71,10 +96,10 @@ impl Chain {
     pub fn new(host: Option<&str>, keys: Arc<dyn MasterKeys>) -> Self {
         let name = host.map(usable).filter(|name| !name.is_empty());
         let host = name.or_else(machine_name).unwrap_or_else(|| NAMELESS.to_owned());
-        Self { host, keys, end: Mutex::default() }
+        Self { host, keys, place: Mutex::default() }
     }
 
-    /// The name of the chain.
+    /// The name of the chain. What goes elsewhere goes to one whose name begins with it, followed by `#`.
     pub fn host(&self) -> &str {
         &self.host
     }
@@ -84,30 +109,45 @@ impl Chain {
     /// # Errors
     /// A sentence for the operator, when the event was not or perhaps not written.
     pub async fn append(&self, ledger: &dyn Ledger, recorded_at: i64, event: &str) -> Result<(), String> {
-        let draft = Draft { host: &self.host, recorded_at, event, key: signing_key(&*self.keys).await? };
-        let mut known = self.end.lock().await;
+        let key = signing_key(&*self.keys).await?;
+        let mut known = self.place.lock().await;
         // Taken out, and put back when it is certain: whoever is dropped in between leaves the next one to look.
-        let end = match known.take() {
-            Some(end) => end,
-            None => self.find_end(ledger).await?,
+        let Place { host, mut end } = match known.take() {
+            Some(place) => place,
+            None => self.find_place(ledger, recorded_at).await?,
         };
-        *known = Some(ledger.append(&draft, &end).await?);
-        Ok(())
+        let mut draft = Draft { host, recorded_at, event, key };
+        for _ in 0..ATTEMPTS {
+            if let Some(end) = ledger.append(&draft, &end).await? {
+                *known = Some(Place { host: draft.host, end });
+                return Ok(());
+            }
+            // Somebody has written there with another key, or without one.
+            Place { host: draft.host, end } = self.find_place(ledger, recorded_at).await?;
+        }
+        Err(full(&self.host))
     }
 
-    /// Where the chain ends. The journal goes on also behind an end that is not as a host has written it: what is wrong
-    /// there stays visible.
-    async fn find_end(&self, ledger: &dyn Ledger) -> Result<End, String> {
-        let stored = ledger.chain(&self.host).await?;
-        let Some((signed, link)) = stored.head() else { return Ok(End::default()) };
-        if Signatures::new(&*self.keys).check(signed, link).await? == Verdict::Forged {
+    /// The chain of this host, if a host has written its end; else the first of those with a number that can be gone on
+    /// with; else one whose name, with the time in it, nobody could know beforehand.
+    async fn find_place(&self, ledger: &dyn Ledger, recorded_at: i64) -> Result<Place, String> {
+        let mut signatures = Signatures::new(&*self.keys);
+        let numbered = (2..=MOST_NUMBERED).map(|number| format!("{}#{number}", self.host));
+        let unforeseen = format!("{}#{recorded_at}", self.host);
+        for host in once(self.host.clone()).chain(numbered).chain(once(unforeseen)) {
+            let stored = ledger.chain(&host).await?;
+            let Some((signed, link)) = stored.head() else { return Ok(Place { host, end: End::default() }) };
+            if signatures.check(signed, link).await?.is_authentic() {
+                return Ok(Place { host, end: End::of(&stored) });
+            }
             tracing::error!(
-                host = self.host,
+                host,
                 position = link.position,
-                "the last event of the journal is not as it was written; `fabric-auth journal verify` tells more"
+                "the end of this chain of the journal is not as a host has written it, or its key is not in the ring; \
+                 this host goes on in another chain; `fabric-auth journal verify` tells more"
             );
         }
-        Ok(End::of(&stored))
+        Err(full(&self.host))
     }
 }
 

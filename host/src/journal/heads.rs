@@ -14,6 +14,9 @@ pub struct Heads {
     pub chains: Vec<Head>,
     /// How many events belonged to no chain.
     pub unchained: u64,
+    /// Why chains have no head here, a sentence's part for each.
+    #[serde(skip)]
+    pub left_out: Vec<String>,
 }
 
 /// Where a chain ended.
@@ -34,37 +37,36 @@ pub struct Head {
 }
 
 impl Heads {
-    /// Reads where the chains end now.
+    /// Reads where the chains end now. A chain whose end is not as a host has written it is left out: what is exported
+    /// would pass for what was.
     ///
     /// # Errors
-    /// A sentence for the operator, when the journal cannot be read, or the end of a chain is not as a host has written
-    /// it: what is exported then would pass for what was.
+    /// A sentence for the operator, when the journal cannot be read or the key store does not answer.
     pub async fn of(ledger: &dyn Ledger, keys: &dyn MasterKeys) -> Result<Self, String> {
         let mut signatures = Signatures::new(keys);
-        let mut heads = Self { chains: Vec::new(), unchained: ledger.unchained(i64::MIN).await? };
+        let mut heads = Self { unchained: ledger.unchained(i64::MIN).await?, ..Self::default() };
         let mut host = ledger.next_host(None).await?;
         while let Some(name) = host {
             let stored = ledger.chain(&name).await?;
             if let Some((signed, link)) = stored.head() {
                 let problem = match signatures.check(signed, link).await? {
-                    Verdict::Authentic => None,
+                    Verdict::Authentic | Verdict::Vouching => None,
                     Verdict::Forged => Some("is not as a host has written it".to_owned()),
                     Verdict::UnknownKey => Some(format!("is signed with {:?}, no key of the ring", link.key_id)),
                 };
                 if let Some(problem) = problem {
-                    return Err(format!(
-                        "event {} of the chain {name:?}, the last one, {problem}; `fabric-auth journal verify` tells more",
-                        link.position
-                    ));
+                    let position = link.position;
+                    heads.left_out.push(format!("event {position} of the chain {name:?}, the last one, {problem}"));
+                } else {
+                    heads.chains.push(Head {
+                        host: name.clone(),
+                        position: link.position,
+                        digest: hexadecimal(&link.digest),
+                        mac: hexadecimal(&link.mac),
+                        key_id: link.key_id.clone(),
+                        events: u64::try_from(link.position.saturating_sub(stored.marked())).unwrap_or_default(),
+                    });
                 }
-                heads.chains.push(Head {
-                    host: name.clone(),
-                    position: link.position,
-                    digest: hexadecimal(&link.digest),
-                    mac: hexadecimal(&link.mac),
-                    key_id: link.key_id.clone(),
-                    events: u64::try_from(link.position.saturating_sub(stored.marked())).unwrap_or_default(),
-                });
             }
             host = ledger.next_host(Some(&name)).await?;
         }

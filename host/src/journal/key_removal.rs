@@ -1,10 +1,11 @@
 //! Before a key is taken out of the ring: what it has signed in the journal must stay verifiable without it.
 //!
-//! A MAC under another key vouches for everything before it in its chain. So it is enough to sign the end of each chain
-//! anew, its mark, and a few places in between.
+//! A MAC that is made here, after everything was checked, vouches for everything before it in its chain. So it is enough to
+//! sign the mark anew, the last event of each run that the key has signed if none behind it vouches already, and a few
+//! places in between.
 
 use super::ledger::{Entry, Ledger, PAGE_LIMIT};
-use super::link::{Link, Signed, signing_key};
+use super::link::{Link, Signatures, Signed, Verdict, signing_key};
 use super::retention::WAYPOINTS_EVERY;
 use super::verification::verify;
 use crate::keys::{DerivedKey, MasterKeys};
@@ -17,11 +18,11 @@ use crate::keys::{DerivedKey, MasterKeys};
 /// signature would cover that up.
 pub async fn release_key(ledger: &dyn Ledger, keys: &dyn MasterKeys, key_id: &str) -> Result<u64, String> {
     let primary = signing_key(keys).await?;
-    let mut places = Vec::new();
+    let (mut signatures, mut places) = (Signatures::new(keys), Vec::new());
     let mut count: u64 = 0;
     let mut host = ledger.next_host(None).await?;
     while let Some(name) = host {
-        count = count.saturating_add(collect(ledger, &name, key_id, &mut places).await?);
+        count = count.saturating_add(collect(ledger, &mut signatures, &name, key_id, &mut places).await?);
         host = ledger.next_host(Some(&name)).await?;
     }
     if count == 0 && places.is_empty() {
@@ -35,6 +36,11 @@ pub async fn release_key(ledger: &dyn Ledger, keys: &dyn MasterKeys, key_id: &st
     }
     let mut signed_anew: u64 = 0;
     for (signed, link) in places {
+        // What was read before the check may have been put there for that moment only.
+        let before = if signed == Signed::Mark { Signed::Mark } else { Signed::Event };
+        if !signatures.check(before, &link).await?.is_authentic() {
+            return Err(changed_meanwhile(&link));
+        }
         sign(ledger, signed, link, &primary).await?;
         signed_anew = signed_anew.saturating_add(1);
     }
@@ -44,24 +50,33 @@ pub async fn release_key(ledger: &dyn Ledger, keys: &dyn MasterKeys, key_id: &st
 /// Adds the places of a chain that are to be signed anew. Gives how many events are signed with the key.
 async fn collect(
     ledger: &dyn Ledger,
+    signatures: &mut Signatures<'_>,
     host: &str,
     key_id: &str,
     places: &mut Vec<(Signed, Link)>,
 ) -> Result<u64, String> {
     let stored = ledger.chain(host).await?;
-    let last = stored.last.as_ref().and_then(|last| last.link.as_ref()).map(|link| link.position);
     let mut position = stored.marked();
     places.extend(stored.mark.filter(|mark| mark.key_id == key_id).map(|mark| (Signed::Mark, mark)));
-    let mut count: u64 = 0;
+    let (mut count, mut former): (u64, Option<Link>) = (0, None);
     loop {
         let page = ledger.links(host, position, PAGE_LIMIT).await?;
-        let Some(Entry { link: Some(end), .. }) = page.last() else { return Ok(count) };
+        let Some(Entry { link: Some(end), .. }) = page.last() else {
+            places.extend(former.map(|end| (Signed::Vouch, end)));
+            return Ok(count);
+        };
         position = end.position;
-        for link in page.into_iter().filter_map(|entry| entry.link).filter(|link| link.key_id == key_id) {
-            count = count.saturating_add(1);
-            // A host that has not yet seen the new primary key may have written more meanwhile.
-            if link.position % WAYPOINTS_EVERY == 0 || last.is_none_or(|last| link.position >= last) {
-                places.push((Signed::Event, link));
+        for link in page.into_iter().filter_map(|entry| entry.link) {
+            let goes_on = link.key_id == key_id;
+            if let Some(former) = former.take()
+                && (former.position % WAYPOINTS_EVERY == 0
+                    || !goes_on && signatures.check(Signed::Event, &link).await? != Verdict::Vouching)
+            {
+                places.push((Signed::Vouch, former));
+            }
+            if goes_on {
+                count = count.saturating_add(1);
+                former = Some(link);
             }
         }
     }
@@ -72,5 +87,9 @@ async fn sign(ledger: &dyn Ledger, signed: Signed, link: Link, key: &DerivedKey)
     if ledger.sign_anew(signed, &anew).await? {
         return Ok(());
     }
-    Err(format!("event {} of the chain {:?} changed meanwhile; try again", link.position, link.host))
+    Err(changed_meanwhile(&anew))
+}
+
+fn changed_meanwhile(link: &Link) -> String {
+    format!("event {} of the chain {:?} changed meanwhile; try again", link.position, link.host)
 }

@@ -11,11 +11,12 @@ pub const PAGE_LIMIT: u32 = 1000;
 /// The rows of a journal in a database. Nothing that it gives has been checked.
 pub trait Ledger: Send + Sync + 'static {
     /// Writes an event down behind this end of its chain; or, when another process has been quicker, behind the end that
-    /// the chain has then. Nobody who writes all the time keeps others from it. Gives the new end.
+    /// the chain has then, if that is signed with the key of the draft. Nobody who writes all the time with the same key
+    /// keeps others from it. Gives the new end; none, and nothing was written, when the chain ends with something else.
     ///
     /// # Errors
     /// A sentence for the operator, when the event was not or perhaps not written. So of every function here.
-    fn append<'a>(&'a self, draft: &'a Draft<'a>, end: &'a End) -> BoxFuture<'a, Result<End, String>>;
+    fn append<'a>(&'a self, draft: &'a Draft<'a>, end: &'a End) -> BoxFuture<'a, Result<Option<End>, String>>;
 
     /// The name of the chain that comes after this one, in the order of their bytes; the first one for `None`.
     fn next_host<'a>(&'a self, after: Option<&'a str>) -> BoxFuture<'a, Result<Option<String>, String>>;
@@ -26,8 +27,11 @@ pub trait Ledger: Send + Sync + 'static {
     /// Events of a chain behind a position, in the order of their positions, at most `limit` and [`PAGE_LIMIT`] of them.
     fn links<'a>(&'a self, host: &'a str, after: i64, limit: u32) -> BoxFuture<'a, Result<Vec<Entry>, String>>;
 
-    /// How many rows name this chain and no position that an event could have.
-    fn strays<'a>(&'a self, host: &'a str) -> BoxFuture<'a, Result<u64, String>>;
+    /// How many rows name this chain and no position that an event behind its mark could have.
+    fn strays<'a>(&'a self, host: &'a str, marked: i64) -> BoxFuture<'a, Result<u64, String>>;
+
+    /// How many rows there are of a chain behind a position, up to another one.
+    fn count<'a>(&'a self, host: &'a str, after: i64, through: i64) -> BoxFuture<'a, Result<u64, String>>;
 
     /// Events of all chains and of none, at most `limit` and [`PAGE_LIMIT`] of them, in the order in which they were
     /// written, as well as numbers given by the database can tell.
@@ -36,7 +40,7 @@ pub trait Ledger: Send + Sync + 'static {
     /// How many events behind this number belong to no chain.
     fn unchained(&self, after: i64) -> BoxFuture<'_, Result<u64, String>>;
 
-    /// Lets the events of a chain go up to a mark, and keeps the mark in their place. `false`, and nothing has changed,
+    /// Lets the events of a chain go between its present mark and this one, and keeps the mark in their place. `false`, and nothing has changed,
     /// when the present mark is at another position than `marked`.
     fn prune<'a>(&'a self, marked: Option<i64>, mark: &'a Link) -> BoxFuture<'a, Result<bool, String>>;
 

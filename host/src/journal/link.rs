@@ -1,8 +1,9 @@
 //! What ties an event to all that came before it in its chain: a digest over them, and a MAC over the digest.
 //!
 //! The digest needs no key, so that whoever kept one can compare it. The MAC needs one, so that nobody who can merely
-//! write the database makes events that pass. A later MAC also vouches for what came before it: a key that is taken out
-//! of the ring takes nothing with it as long as a later event is signed by another one.
+//! write the database makes events that pass. The MAC of an event vouches for that event alone: a host does not check what is
+//! before it when it writes. Only a MAC that was made after a check of the whole chain, when a key is taken out of the ring,
+//! also vouches for what came before it.
 
 use std::collections::HashMap;
 
@@ -25,6 +26,8 @@ const MOST_KEYS: usize = 64;
 pub enum Signed {
     /// An event stands there.
     Event,
+    /// An event stands there, and all that is before it in its chain was checked when this was signed.
+    Vouch,
     /// Retention has let everything go up to there.
     Mark,
 }
@@ -33,6 +36,7 @@ impl Signed {
     fn label(self) -> &'static str {
         match self {
             Self::Event => "fabric-auth/journal/event/1",
+            Self::Vouch => "fabric-auth/journal/vouch/1",
             Self::Mark => "fabric-auth/journal/mark/1",
         }
     }
@@ -59,6 +63,11 @@ impl Link {
         let unsigned = Self { host: host.to_owned(), position, digest, key_id: key.key_id.clone(), mac: Vec::new() };
         let mac = unsigned.mac_under(signed, key).finalize().into_bytes().to_vec();
         Self { mac, ..unsigned }
+    }
+
+    /// Whether this MAC was made with this key, for this. Compares in constant time.
+    pub(super) fn is_signed(&self, signed: Signed, key: &DerivedKey) -> bool {
+        self.key_id == key.key_id && self.mac_under(signed, key).verify_slice(&self.mac).is_ok()
     }
 
     fn mac_under(&self, signed: Signed, key: &DerivedKey) -> hmac::Hmac<Sha256> {
@@ -96,10 +105,19 @@ pub(super) async fn signing_key(keys: &dyn MasterKeys) -> Result<DerivedKey, Str
 pub(super) enum Verdict {
     /// A host with this key made it.
     Authentic,
+    /// It was made with this key after a check of all that is before it: see [`Signed::Vouch`].
+    Vouching,
     /// It was not made by this key, or for something else.
     Forged,
     /// The key is not in the ring.
     UnknownKey,
+}
+
+impl Verdict {
+    /// Whether it was made with a key of the ring.
+    pub(super) fn is_authentic(self) -> bool {
+        matches!(self, Self::Authentic | Self::Vouching)
+    }
 }
 
 /// Checks MACs with the keys that there are.
@@ -114,7 +132,7 @@ impl<'a> Signatures<'a> {
         Self { keys, known: HashMap::new() }
     }
 
-    /// Whether a link is what it says.
+    /// Whether a link is what it says. An event may be signed as [`Signed::Vouch`] too.
     ///
     /// # Errors
     /// A sentence for the operator, when the key store does not answer.
@@ -131,9 +149,13 @@ impl<'a> Signatures<'a> {
             self.known.insert(link.key_id.clone(), key);
         }
         let Some(Some(key)) = self.known.get(&link.key_id) else { return Ok(Verdict::UnknownKey) };
-        // Compares in constant time.
-        let is_right = link.mac_under(signed, key).verify_slice(&link.mac).is_ok();
-        Ok(if is_right { Verdict::Authentic } else { Verdict::Forged })
+        Ok(if link.is_signed(signed, key) {
+            Verdict::Authentic
+        } else if signed == Signed::Event && link.is_signed(Signed::Vouch, key) {
+            Verdict::Vouching
+        } else {
+            Verdict::Forged
+        })
     }
 }
 
@@ -167,9 +189,9 @@ mod tests {
     #[test]
     fn the_mac_of_an_event_is_none_for_a_mark_nor_for_another_place() {
         let link = Link::sign(Signed::Event, "h", 5, vec![1; 32], &key());
-        let holds = |signed, link: &Link| link.mac_under(signed, &key()).verify_slice(&link.mac).is_ok();
+        let holds = |signed, link: &Link| link.is_signed(signed, &key());
         assert!(holds(Signed::Event, &link));
-        assert!(!holds(Signed::Mark, &link));
+        assert!(!holds(Signed::Mark, &link) && !holds(Signed::Vouch, &link));
         for changed in [
             Link { host: "i".into(), ..link.clone() },
             Link { position: 6, ..link.clone() },

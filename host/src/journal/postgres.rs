@@ -8,7 +8,7 @@ use super::{
     Chain, Event, Journal, RecordedEvent, TAIL_LIMIT, as_text,
     chain::{Draft, End},
     last_events,
-    ledger::{Entry, Ledger, PAGE_LIMIT, Page, StoredChain, full},
+    ledger::{Entry, Ledger, PAGE_LIMIT, Page, StoredChain},
     link::{Link, Signed},
     row::{MarkRow, Row, count, entries, stored_chain},
     since_epoch,
@@ -45,7 +45,9 @@ const NEXT_HOST: &str = "SELECT min(host) FROM (SELECT min(host) AS host FROM fa
 const MARK: &str = "SELECT host, position, digest, key_id, mac FROM fabric_auth_journal_mark WHERE host = $1";
 const LAST: &str = select!("WHERE host = $1 AND position > 0 ORDER BY position DESC LIMIT 1");
 const LINKS: &str = select!("WHERE host = $1 AND position > $2 ORDER BY position LIMIT $3");
-const STRAYS: &str = "SELECT count(*) FROM fabric_auth_journal WHERE host = $1 AND (position IS NULL OR position < 1)";
+const STRAYS: &str =
+    "SELECT count(*) FROM fabric_auth_journal WHERE host = $1 AND (position IS NULL OR position <= $2)";
+const COUNT: &str = "SELECT count(*) FROM fabric_auth_journal WHERE host = $1 AND position > $2 AND position <= $3";
 const AFTER: &str = select!("WHERE sequence > $1 ORDER BY sequence LIMIT $2");
 const BEFORE: &str = select!("WHERE sequence < $1 ORDER BY sequence DESC LIMIT $2");
 const NEWEST: &str = select!("ORDER BY sequence DESC LIMIT $1");
@@ -57,7 +59,8 @@ const PRUNE: &str = "WITH marked AS ( \
                        ON CONFLICT (host) DO UPDATE SET position = $2, digest = $3, key_id = $4, mac = $5 \
                        WHERE fabric_auth_journal_mark.position = $6 RETURNING 1) \
                      DELETE FROM fabric_auth_journal \
-                     WHERE host = $1 AND position <= $2 AND EXISTS (SELECT FROM marked)";
+                     WHERE host = $1 AND position > coalesce($6, 0) AND position <= $2 \
+                     AND EXISTS (SELECT FROM marked)";
 /// Looks at the oldest ones only: those that may go are among them, and no round goes over all of them.
 const PRUNE_UNCHAINED: &str = "DELETE FROM fabric_auth_journal WHERE recorded_at < $1 AND sequence IN \
                                (SELECT sequence FROM fabric_auth_journal WHERE host IS NULL ORDER BY sequence LIMIT $2)";
@@ -98,16 +101,17 @@ impl PostgresJournal {
 /// Writes an event with its place.
 fn insertion<'a>(draft: &'a Draft<'a>, link: Link) -> Query<'a, Postgres, PgArguments> {
     let append = sqlx::query(APPEND).bind(draft.recorded_at).bind(draft.event).bind(link.host).bind(link.position);
-    append.bind(link.digest).bind(link.key_id).bind(link.mac).bind(turn(draft.host))
+    append.bind(link.digest).bind(link.key_id).bind(link.mac).bind(turn(&draft.host))
 }
 
 /// Looks where the chain ends when nobody else can write to it, and writes there.
 async fn append_in_turn(connection: &mut PgConnection, draft: &Draft<'_>) -> Result<Option<End>, sqlx::Error> {
     let mut transaction = connection.begin().await?;
-    sqlx::query(TAKE_TURN).bind(turn(draft.host)).execute(&mut *transaction).await?;
-    let mark = sqlx::query_as(MARK).bind(draft.host).fetch_optional(&mut *transaction).await?;
-    let last = sqlx::query_as(LAST).bind(draft.host).fetch_optional(&mut *transaction).await?;
-    let Some((link, end)) = draft.behind(&End::of(&stored_chain(mark, last))) else { return Ok(None) };
+    sqlx::query(TAKE_TURN).bind(turn(&draft.host)).execute(&mut *transaction).await?;
+    let mark = sqlx::query_as(MARK).bind(&draft.host).fetch_optional(&mut *transaction).await?;
+    let last = sqlx::query_as(LAST).bind(&draft.host).fetch_optional(&mut *transaction).await?;
+    let checked = draft.checked_end(&stored_chain(mark, last)).and_then(|end| draft.behind(&end));
+    let Some((link, end)) = checked else { return Ok(None) };
     let is_written = insertion(draft, link).execute(&mut *transaction).await?.rows_affected() > 0;
     transaction.commit().await?;
     Ok(is_written.then_some(end))
@@ -135,17 +139,17 @@ impl Journal for PostgresJournal {
 }
 
 impl Ledger for PostgresJournal {
-    fn append<'a>(&'a self, draft: &'a Draft<'a>, end: &'a End) -> BoxFuture<'a, Result<End, String>> {
+    fn append<'a>(&'a self, draft: &'a Draft<'a>, end: &'a End) -> BoxFuture<'a, Result<Option<End>, String>> {
         async move {
-            let (link, next) = draft.behind(end).ok_or_else(|| full(draft.host))?;
+            let Some((link, next)) = draft.behind(end) else { return Ok(None) };
             if self.write(insertion(draft, link)).await? > 0 {
-                return Ok(next);
+                return Ok(Some(next));
             }
             let write = self.database.write(|mut lease, _| async move {
                 let appended = append_in_turn(&mut lease, draft).await;
                 (lease, appended)
             });
-            write.await.map_err(|error| error.to_string())?.ok_or_else(|| full(draft.host))
+            write.await.map_err(|error| error.to_string())
         }
         .boxed()
     }
@@ -178,8 +182,13 @@ impl Ledger for PostgresJournal {
         .boxed()
     }
 
-    fn strays<'a>(&'a self, host: &'a str) -> BoxFuture<'a, Result<u64, String>> {
-        async move { read!(self, fetch_one, sqlx::query_scalar(STRAYS).bind(host)).map(count) }.boxed()
+    fn strays<'a>(&'a self, host: &'a str, marked: i64) -> BoxFuture<'a, Result<u64, String>> {
+        async move { read!(self, fetch_one, sqlx::query_scalar(STRAYS).bind(host).bind(marked)).map(count) }.boxed()
+    }
+
+    fn count<'a>(&'a self, host: &'a str, after: i64, through: i64) -> BoxFuture<'a, Result<u64, String>> {
+        async move { read!(self, fetch_one, sqlx::query_scalar(COUNT).bind(host).bind(after).bind(through)).map(count) }
+            .boxed()
     }
 
     fn entries(&self, page: Page, limit: u32) -> BoxFuture<'_, Result<Vec<Entry>, String>> {
@@ -216,7 +225,7 @@ impl Ledger for PostgresJournal {
     fn sign_anew<'a>(&'a self, signed: Signed, link: &'a Link) -> BoxFuture<'a, Result<bool, String>> {
         async move {
             let statement = match signed {
-                Signed::Event => SIGN_EVENT_ANEW,
+                Signed::Event | Signed::Vouch => SIGN_EVENT_ANEW,
                 Signed::Mark => SIGN_MARK_ANEW,
             };
             let Link { host, position, digest, key_id, mac } = link;

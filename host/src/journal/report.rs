@@ -31,8 +31,10 @@ pub struct ChainReport {
     /// The position of the last event.
     pub last: i64,
     /// Up to this position it is certain that nothing was cut off at the end: that of the exported head. None without
-    /// one.
+    /// one that could be compared.
     pub covered: Option<i64>,
+    /// The position of an exported head that retention has passed, so that it could not be compared.
+    pub outdated_head: Option<i64>,
 }
 
 /// Something that is not as a host has written it.
@@ -62,13 +64,15 @@ pub enum Finding {
     /// It was written after the chain was put back to an earlier state: another event stood here when the head was
     /// exported.
     Replaced,
-    /// It is signed with a key that is not in the ring, and nothing later vouches for it.
+    /// It is signed with a key that is not in the ring, and nothing later was signed to vouch for it.
     UnknownKey,
     /// The mark of retention is not as a host has written it, or signed with a key that is not in the ring. What was
     /// before it may have been removed by anybody.
     MarkForged,
-    /// Rows that name the chain without a position in it. `last` counts them.
+    /// Rows that name the chain without a position in it, or with one that retention has let go. `last` counts them.
     Stray,
+    /// More than one row at a position. `last` counts those that are too many.
+    Duplicate,
     /// Events without a chain that were not there when the heads were exported, or that stand after chained ones. `last`
     /// counts them.
     Inserted,
@@ -86,6 +90,7 @@ impl Finding {
             Self::UnknownKey => "unknown-key",
             Self::MarkForged => "mark-forged",
             Self::Stray => "stray",
+            Self::Duplicate => "duplicate",
             Self::Inserted => "inserted",
         }
     }
@@ -120,7 +125,15 @@ impl fmt::Display for Problem {
             write!(formatter, "chain {host:?}, ")?;
         }
         match finding {
-            Finding::Stray => return write!(formatter, "{last} rows without a position in it: inserted by a stranger"),
+            Finding::Stray => {
+                return write!(
+                    formatter,
+                    "{last} rows without a position in it, or with one that retention has let go: inserted by a stranger"
+                );
+            }
+            Finding::Duplicate => {
+                return write!(formatter, "{last} rows at positions that another one has: inserted by a stranger");
+            }
             Finding::Inserted => {
                 return write!(
                     formatter,
@@ -138,12 +151,14 @@ impl fmt::Display for Problem {
             Finding::CutOff => "missing at the end: they were there when the head was exported",
             Finding::Moved => "moved: an event that was written earlier stands behind it",
             Finding::Replaced => "another one than when the head was exported: the journal was put back and went on",
-            Finding::UnknownKey => "signed with a key that is not in the ring. Restore the key to check",
+            Finding::UnknownKey => {
+                "signed with a key that is not in the ring, or inserted by a stranger. Restore the key to check"
+            }
             Finding::MarkForged => {
                 "the mark of retention is not as a host has written it; what it stands for may have been removed by \
                  anybody"
             }
-            Finding::Stray | Finding::Inserted => "",
+            Finding::Stray | Finding::Duplicate | Finding::Inserted => "",
         })
     }
 }

@@ -78,7 +78,7 @@ impl Retention {
         before: i64,
     ) -> Result<u64, String> {
         let stored = ledger.chain(host).await?;
-        let last_to_go = self.last_to_go_by_number(&stored, signatures).await?;
+        let last_to_go = self.last_to_go_by_number(ledger, host, &stored, signatures).await?;
         let may_go = |position: i64, recorded_at: i64| recorded_at < before || position <= last_to_go;
         // The usual case: nothing is old enough.
         let oldest = ledger.links(host, stored.marked(), 1).await?;
@@ -98,19 +98,28 @@ impl Retention {
         Ok(u64::try_from(count).unwrap_or_default())
     }
 
-    /// Up to which position there are enough events behind. By the last event only if a host has signed it: a stranger's
-    /// with a high position would otherwise make all others go.
-    async fn last_to_go_by_number(self, stored: &StoredChain, signatures: &mut Signatures<'_>) -> Result<i64, String> {
+    /// Up to which position there are enough events behind. Only if a host has signed the last one, and by the number of
+    /// events that there are: a stranger's with a high position would otherwise make all others go.
+    async fn last_to_go_by_number(
+        self,
+        ledger: &dyn Ledger,
+        host: &str,
+        stored: &StoredChain,
+        signatures: &mut Signatures<'_>,
+    ) -> Result<i64, String> {
         let Some((signed, last)) = stored.head() else { return Ok(0) };
-        Ok(match signatures.check(signed, last).await? {
-            Verdict::Authentic => last.position.saturating_sub(i64::from(self.keep_events)),
-            Verdict::Forged | Verdict::UnknownKey => 0,
-        })
+        let by_position = last.position.saturating_sub(i64::from(self.keep_events));
+        if by_position <= stored.marked() || !signatures.check(signed, last).await?.is_authentic() {
+            return Ok(0);
+        }
+        let count = ledger.count(host, stored.marked(), last.position).await?;
+        let spare = i64::try_from(count).unwrap_or(i64::MAX).saturating_sub(i64::from(self.keep_events));
+        Ok(by_position.min(stored.marked().saturating_add(spare)))
     }
 }
 
-/// The last of the oldest events that may go and that a MAC under a key of the ring vouches for, its own or a later one:
-/// position and digest. None when nothing may go.
+/// The last of the oldest events that may go and that a MAC under a key of the ring vouches for, its own or a later one
+/// that was made for that: position and digest. None when nothing may go.
 async fn vouched(
     ledger: &dyn Ledger,
     signatures: &mut Signatures<'_>,
@@ -120,7 +129,7 @@ async fn vouched(
 ) -> Result<Option<(i64, Vec<u8>)>, String> {
     let (mut end, mut going) = (stored.marked(), true);
     let mut before = stored.mark.as_ref().map(|mark| mark.digest.clone()).unwrap_or_default();
-    let (mut last, mut vouched) = (None, None);
+    let (mut last, mut vouched, mut has_unvouched) = (None, None, false);
     for entry in ledger.links(host, end, PIECE).await? {
         let Some(link) = entry.link else { break };
         let expected = digest(&before, host, end.saturating_add(1), entry.recorded_at, &entry.event);
@@ -133,7 +142,12 @@ async fn vouched(
         if going {
             last = Some((link.position, expected.clone()));
         }
-        if verdict == Verdict::Authentic {
+        has_unvouched = match verdict {
+            Verdict::Vouching => false,
+            Verdict::UnknownKey => true,
+            Verdict::Authentic | Verdict::Forged => has_unvouched,
+        };
+        if !has_unvouched {
             vouched.clone_from(&last);
         }
         (end, before) = (link.position, expected);

@@ -8,7 +8,7 @@ use super::{
     Chain, Event, Journal, RecordedEvent, TAIL_LIMIT, as_text,
     chain::{Draft, End},
     last_events,
-    ledger::{Entry, Ledger, PAGE_LIMIT, Page, StoredChain, full},
+    ledger::{Entry, Ledger, PAGE_LIMIT, Page, StoredChain},
     link::{Link, Signed},
     row::{MarkRow, Row, count, entries, stored_chain},
     since_epoch,
@@ -39,7 +39,8 @@ const NEXT_HOST: &str = "SELECT min(host) FROM (SELECT min(host) AS host FROM jo
 const MARK: &str = "SELECT host, position, digest, key_id, mac FROM journal_mark WHERE host = ?1";
 const LAST: &str = select!("WHERE host = ?1 AND position > 0 ORDER BY position DESC LIMIT 1");
 const LINKS: &str = select!("WHERE host = ?1 AND position > ?2 ORDER BY position LIMIT ?3");
-const STRAYS: &str = "SELECT count(*) FROM journal WHERE host = ?1 AND (position IS NULL OR position < 1)";
+const STRAYS: &str = "SELECT count(*) FROM journal WHERE host = ?1 AND (position IS NULL OR position <= ?2)";
+const COUNT: &str = "SELECT count(*) FROM journal WHERE host = ?1 AND position > ?2 AND position <= ?3";
 const AFTER: &str = select!("WHERE sequence > ?1 ORDER BY sequence LIMIT ?2");
 const BEFORE: &str = select!("WHERE sequence < ?1 ORDER BY sequence DESC LIMIT ?2");
 const NEWEST: &str = select!("ORDER BY sequence DESC LIMIT ?1");
@@ -47,7 +48,7 @@ const UNCHAINED: &str = "SELECT count(*) FROM journal WHERE host IS NULL AND seq
 const SET_MARK: &str = "INSERT INTO journal_mark (host, position, digest, key_id, mac) VALUES (?1, ?2, ?3, ?4, ?5) \
                         ON CONFLICT (host) DO UPDATE SET position = ?2, digest = ?3, key_id = ?4, mac = ?5 \
                         WHERE journal_mark.position = ?6";
-const PRUNE: &str = "DELETE FROM journal WHERE host = ?1 AND position <= ?2";
+const PRUNE: &str = "DELETE FROM journal WHERE host = ?1 AND position > ?3 AND position <= ?2";
 /// Looks at the oldest ones only: those that may go are among them, and no round goes over all of them.
 const PRUNE_UNCHAINED: &str = "DELETE FROM journal WHERE recorded_at < ?1 AND sequence IN \
                                (SELECT sequence FROM journal WHERE host IS NULL ORDER BY sequence LIMIT ?2)";
@@ -77,9 +78,11 @@ impl SqliteJournal {
         let mut transaction = self.database.begin_write().await?;
         let mut appended = append(&mut transaction, draft, end).await?;
         if appended.is_none() {
-            let mark = sqlx::query_as(MARK).bind(draft.host).fetch_optional(&mut *transaction).await?;
-            let last = sqlx::query_as(LAST).bind(draft.host).fetch_optional(&mut *transaction).await?;
-            appended = append(&mut transaction, draft, &End::of(&stored_chain(mark, last))).await?;
+            let mark = sqlx::query_as(MARK).bind(&draft.host).fetch_optional(&mut *transaction).await?;
+            let last = sqlx::query_as(LAST).bind(&draft.host).fetch_optional(&mut *transaction).await?;
+            if let Some(end) = draft.checked_end(&stored_chain(mark, last)) {
+                appended = append(&mut transaction, draft, &end).await?;
+            }
         }
         let to_commit = appended.is_some().then_some(transaction);
         Ok((appended, to_commit))
@@ -92,7 +95,8 @@ impl SqliteJournal {
         if set.execute(&mut *transaction).await?.rows_affected() == 0 {
             return Ok((false, None));
         }
-        sqlx::query(PRUNE).bind(host).bind(position).execute(&mut *transaction).await?;
+        let pruned = sqlx::query(PRUNE).bind(host).bind(position).bind(marked.unwrap_or_default());
+        pruned.execute(&mut *transaction).await?;
         Ok((true, Some(transaction)))
     }
 
@@ -107,7 +111,7 @@ impl SqliteJournal {
         let mut transaction = self.database.begin_write().await?;
         let Link { host, position, digest, key_id, mac } = link;
         let statement = match signed {
-            Signed::Event => SIGN_EVENT_ANEW,
+            Signed::Event | Signed::Vouch => SIGN_EVENT_ANEW,
             Signed::Mark => SIGN_MARK_ANEW,
         };
         let sign = sqlx::query(statement).bind(host).bind(position).bind(digest).bind(key_id).bind(mac);
@@ -139,8 +143,8 @@ impl Journal for SqliteJournal {
 }
 
 impl Ledger for SqliteJournal {
-    fn append<'a>(&'a self, draft: &'a Draft<'a>, end: &'a End) -> BoxFuture<'a, Result<End, String>> {
-        async move { self.write(self.stage_append(draft, end)).await?.ok_or_else(|| full(draft.host)) }.boxed()
+    fn append<'a>(&'a self, draft: &'a Draft<'a>, end: &'a End) -> BoxFuture<'a, Result<Option<End>, String>> {
+        self.write(self.stage_append(draft, end)).boxed()
     }
 
     fn next_host<'a>(&'a self, after: Option<&'a str>) -> BoxFuture<'a, Result<Option<String>, String>> {
@@ -173,8 +177,14 @@ impl Ledger for SqliteJournal {
         .boxed()
     }
 
-    fn strays<'a>(&'a self, host: &'a str) -> BoxFuture<'a, Result<u64, String>> {
-        let query = sqlx::query_scalar(STRAYS).bind(host).fetch_one(self.database.readers());
+    fn strays<'a>(&'a self, host: &'a str, marked: i64) -> BoxFuture<'a, Result<u64, String>> {
+        let query = sqlx::query_scalar(STRAYS).bind(host).bind(marked).fetch_one(self.database.readers());
+        async move { Ok(count(self.read(query).await?)) }.boxed()
+    }
+
+    fn count<'a>(&'a self, host: &'a str, after: i64, through: i64) -> BoxFuture<'a, Result<u64, String>> {
+        let query = sqlx::query_scalar(COUNT).bind(host).bind(after).bind(through);
+        let query = query.fetch_one(self.database.readers());
         async move { Ok(count(self.read(query).await?)) }.boxed()
     }
 

@@ -1,6 +1,7 @@
 //! What every journal keeps, in memory and in both databases.
 
 mod older_formats;
+mod planting;
 mod pruning;
 mod support;
 mod tampering;

@@ -56,6 +56,8 @@ struct Walk<'a, 'k> {
     report: &'a mut Report,
     host: &'a str,
     head: Option<&'a Head>,
+    /// Whether what stood last when the head was exported was met.
+    is_compared: bool,
     /// The event before the next one.
     position: i64,
     /// Its digest; none if that is not known, behind a gap.
@@ -64,6 +66,7 @@ struct Walk<'a, 'k> {
     sequence: i64,
     /// The first event behind the last one that a MAC has vouched for.
     unvouched: i64,
+    /// How many behind the mark.
     events: u64,
 }
 
@@ -76,7 +79,20 @@ impl<'a, 'k> Walk<'a, 'k> {
         head: Option<&'a Head>,
     ) -> Self {
         let (digest, sequence) = (Some(Vec::new()), i64::MIN);
-        Self { ledger, signatures, report, host, head, position: 0, digest, sequence, unvouched: 1, events: 0 }
+        let is_compared = false;
+        Self {
+            ledger,
+            signatures,
+            report,
+            host,
+            head,
+            is_compared,
+            position: 0,
+            digest,
+            sequence,
+            unvouched: 1,
+            events: 0,
+        }
     }
 
     /// Walks. Gives the number of the first event in the database.
@@ -108,10 +124,7 @@ impl<'a, 'k> Walk<'a, 'k> {
             }
         }
         self.give_up_unvouched();
-        let strays = self.ledger.strays(self.host).await?;
-        if strays > 0 {
-            self.report.add(Some(self.host), 1, i64::try_from(strays).unwrap_or(i64::MAX), Finding::Stray);
-        }
+        self.count_rows(pruned.max(0)).await?;
         if let Some(head) = self.head.filter(|head| head.position > self.position) {
             self.report.add(Some(self.host), self.position.saturating_add(1), head.position, Finding::CutOff);
         }
@@ -120,9 +133,23 @@ impl<'a, 'k> Walk<'a, 'k> {
             events: self.events,
             pruned: u64::try_from(pruned).unwrap_or_default(),
             last: self.position,
-            covered: self.head.map(|head| head.position),
+            covered: self.head.map(|head| head.position).filter(|head| self.is_compared || *head > self.position),
+            outdated_head: self.head.map(|head| head.position).filter(|head| !self.is_compared && *head < pruned),
         });
         Ok(first)
+    }
+
+    /// Looks for rows that the walk has not met.
+    async fn count_rows(&mut self, pruned: i64) -> Result<(), String> {
+        let strays = self.ledger.strays(self.host, pruned).await?;
+        // Retention may have let some of those go that were walked; never may there be more.
+        let rows = self.ledger.count(self.host, pruned, self.position).await?;
+        for (rows, finding) in [(strays, Finding::Stray), (rows.saturating_sub(self.events), Finding::Duplicate)] {
+            if rows > 0 {
+                self.report.add(Some(self.host), 1, i64::try_from(rows).unwrap_or(i64::MAX), finding);
+            }
+        }
+        Ok(())
     }
 
     async fn check_mark(&mut self, mark: &Link) -> Result<(), String> {
@@ -136,13 +163,17 @@ impl<'a, 'k> Walk<'a, 'k> {
 
     fn go_on_behind(&mut self, mark: &Link) {
         (self.position, self.digest) = (mark.position, Some(mark.digest.clone()));
-        self.unvouched = mark.position.saturating_add(1);
+        (self.unvouched, self.events) = (mark.position.saturating_add(1), 0);
     }
 
     /// Checks the next event that there is.
     async fn step(&mut self, entry: &Entry) -> Result<(), String> {
         let Some(link) = &entry.link else { return Ok(()) };
         let next = self.position.saturating_add(1);
+        if link.position < next {
+            // Another one at the same position. They are counted in the end.
+            return Ok(());
+        }
         if link.position != next {
             // Nothing behind the gap vouches for what is before it.
             self.give_up_unvouched();
@@ -159,7 +190,11 @@ impl<'a, 'k> Walk<'a, 'k> {
             self.give_up_unvouched();
             self.report.add(Some(self.host), link.position, link.position, Finding::Changed);
             self.unvouched = link.position.saturating_add(1);
-        } else if verdict == Verdict::Authentic {
+        } else if verdict.is_authentic() {
+            if verdict != Verdict::Vouching {
+                // It vouches for itself alone: a host does not look at what is before it.
+                self.give_up_unvouched();
+            }
             self.unvouched = link.position.saturating_add(1);
         }
         if entry.sequence <= self.sequence {
@@ -173,8 +208,11 @@ impl<'a, 'k> Walk<'a, 'k> {
 
     /// What stood last when the head was exported must still stand there.
     fn compare_with_head(&mut self, link: &Link) {
-        if self.head.is_some_and(|head| head.position == link.position && !head.has_digest(&link.digest)) {
-            self.report.add(Some(self.host), link.position, link.position, Finding::Replaced);
+        if let Some(head) = self.head.filter(|head| head.position == link.position) {
+            self.is_compared = true;
+            if !head.has_digest(&link.digest) {
+                self.report.add(Some(self.host), link.position, link.position, Finding::Replaced);
+            }
         }
     }
 
