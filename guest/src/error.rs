@@ -66,7 +66,9 @@ impl Error {
     pub fn sign_in(reason: SignInReason) -> Self {
         let message = match reason {
             SignInReason::NeverSignedIn => "Sign in to Databricks to use this fabric.",
-            SignInReason::SignedOut => "You have signed out of Databricks. Sign in again to use this fabric.",
+            SignInReason::SignedOut => {
+                "You have signed out of Databricks, or an administrator has ended your sign-in. Sign in again to use this fabric."
+            }
             SignInReason::SessionEnded => {
                 "Your Databricks session has ended. Sign in again; your Databricks account admin sets how long it lasts."
             }

@@ -236,7 +236,7 @@ impl AppView {
             (false, _) => "none, a public client",
             (true, false) => "missing",
             (true, true) if self.client_secret_refused => {
-                "stored, but refused by Databricks; the one before it still works and stands in. Enter it again"
+                "stored, but refused by Databricks; the one before it still works and stands in. If Databricks still refuses it 30 minutes after it was made, enter it again"
             }
             (true, true) if self.has_previous_secret => "stored; the one before it is kept until this one has worked",
             (true, true) => "stored",

@@ -102,7 +102,7 @@ impl FabricsFile {
         let Some(section) = section else {
             return Err(wrong(&members.place_of("databricks"), "A fabric on Databricks needs these members."));
         };
-        if self.fabrics.iter().any(|fabric| fabric.name == *name.text) {
+        if self.fabrics.iter().any(|fabric| fabric.name == name.text.trim()) {
             return Err(wrong(&name.place, "Another fabric of the file has this name."));
         }
         let kind = members.needed("type")?.one_of(&[("spark", FabricKind::Spark), ("sql", FabricKind::Sql)])?;

@@ -124,8 +124,13 @@ pub(super) fn write_columns<const COLUMNS: usize>(
 }
 
 fn write_message(message: &impl Serialize) {
-    let json = serde_json::to_string(message).unwrap_or_default();
-    let _ = writeln!(io::stderr(), "{json}");
+    let mut json = Vec::new();
+    let mut serializer = serde_json::Serializer::with_formatter(&mut json, Harmless);
+    if message.serialize(&mut serializer).is_ok() {
+        json.push(b'\n');
+        // Nobody is left to be told when standard error is gone.
+        let _ = io::stderr().write_all(&json);
+    }
 }
 
 fn write_json(data: &impl Serialize) -> Result<bool, Failure> {

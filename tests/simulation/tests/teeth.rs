@@ -9,11 +9,11 @@ use fabric_auth_simulation::{Policy, RULES, run, run_under, sweep, without};
 /// the simulation has changed what they lead to.
 const SEEN: &[(&str, u64)] = &[
     ("claims", 0),
-    ("looks_before_sending", 15),
-    ("until_sent", 38),
+    ("looks_before_sending", 297),
+    ("until_sent", 701),
     ("claims_again", 2426),
-    ("write_budget", 33),
-    ("holds", 2),
+    ("write_budget", 94),
+    ("holds", 10),
     ("takeover_after", 42),
     ("second_look_after", 263),
     ("takes_over_only_when_needed", 444),
@@ -22,7 +22,7 @@ const SEEN: &[(&str, u64)] = &[
     ("takes_back_unsent_claims", 368),
     ("failures_yield", 174),
     ("late_success_wins", 424),
-    ("late_success_yields_to_lineage", 18),
+    ("late_success_yields_to_lineage", 146),
     ("renews_in_window_only", 11),
 ];
 

@@ -146,6 +146,7 @@ fn fabrics_of_other_providers_are_passed_over_and_those_of_databricks_are_needed
     for (fabric, place) in [
         ("{type: Sql, databricks: {url: u}}", "fabrics[2].name"),
         ("{name: jobs, type: Sql, databricks: {url: u}}", "fabrics[2].name"),
+        ("{name: ' jobs ', type: Sql, databricks: {url: u}}", "fabrics[2].name"),
         ("{name: x, databricks: {url: u}}", "fabrics[2].type"),
         ("{name: x, type: Airflow, databricks: {url: u}}", "fabrics[2].type"),
         ("{name: x, type: Sql, provider: Databricks}", "fabrics[2].databricks"),
