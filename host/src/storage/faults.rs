@@ -144,6 +144,7 @@ mod tests {
     /// that was refused, none twice, and for each writer in the order of its attempts.
     #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
     async fn with_faults_a_write_has_happened_once_or_not_at_all() {
+        let mut kinds = std::collections::BTreeSet::new();
         for seed in 1..=10 {
             let store: Arc<dyn Storage> = Arc::new(FaultyStorage::new(memory(&MovableClock::new()), 4, seed));
             let writers: Vec<_> =
@@ -153,7 +154,6 @@ mod tests {
                 told.extend(writer.await.unwrap());
             }
             let found = until_answered(&store).await;
-            let mut kinds = std::collections::BTreeSet::new();
             for (name, told) in told {
                 let times = found.chunks(2).filter(|found| *found == name).count();
                 assert!(times <= 1, "seed {seed}: {name:?} stands there {times} times");
@@ -164,12 +164,13 @@ mod tests {
                 }
                 kinds.insert((format!("{told:?}"), times));
             }
-            assert_eq!(kinds.len(), 4, "seed {seed}: not every fate came up: {kinds:?}");
             for writer in 0..WRITERS {
                 let own = found.chunks(2).filter(|name| name[0] == writer);
                 assert!(own.is_sorted(), "seed {seed}: writer {writer} out of order");
             }
         }
+        // How the writers meet is not the seed's to decide, so not every run has every fate.
+        assert_eq!(kinds.len(), 4, "not every fate came up: {kinds:?}");
     }
 
     async fn append_often(store: Arc<dyn Storage>, writer: u8) -> Vec<([u8; 2], Told)> {
