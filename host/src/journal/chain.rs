@@ -109,8 +109,9 @@ impl Chain {
     /// # Errors
     /// A sentence for the operator, when the event was not or perhaps not written.
     pub async fn append(&self, ledger: &dyn Ledger, recorded_at: i64, event: &str) -> Result<(), String> {
-        let key = signing_key(&*self.keys).await?;
         let mut known = self.place.lock().await;
+        // After waiting for one's turn: a key that is about to leave the ring must not sign late.
+        let key = signing_key(&*self.keys).await?;
         // Taken out, and put back when it is certain: whoever is dropped in between leaves the next one to look.
         let Place { host, mut end } = match known.take() {
             Some(place) => place,

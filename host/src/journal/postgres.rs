@@ -111,7 +111,11 @@ async fn append_in_turn(connection: &mut PgConnection, draft: &Draft<'_>) -> Res
     let mark = sqlx::query_as(MARK).bind(&draft.host).fetch_optional(&mut *transaction).await?;
     let last = sqlx::query_as(LAST).bind(&draft.host).fetch_optional(&mut *transaction).await?;
     let checked = draft.checked_end(&stored_chain(mark, last)).and_then(|end| draft.behind(&end));
-    let Some((link, end)) = checked else { return Ok(None) };
+    let Some((link, end)) = checked else {
+        // At once: a dropped transaction would keep its turn until somebody uses the connection again.
+        transaction.rollback().await?;
+        return Ok(None);
+    };
     let is_written = insertion(draft, link).execute(&mut *transaction).await?.rows_affected() > 0;
     transaction.commit().await?;
     Ok(is_written.then_some(end))

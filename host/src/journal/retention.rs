@@ -62,11 +62,16 @@ impl Retention {
         let mut gone = ledger.prune_unchained(before, PIECE).await?;
         let mut signatures = Signatures::new(keys);
         let mut host = ledger.next_host(None).await?;
+        let mut failed = None;
         while let Some(name) = host {
-            gone = gone.saturating_add(self.let_go_of_chain(ledger, keys, &mut signatures, &name, before).await?);
+            // A chain with which this fails keeps none of the others.
+            match self.let_go_of_chain(ledger, keys, &mut signatures, &name, before).await {
+                Ok(count) => gone = gone.saturating_add(count),
+                Err(error) => _ = failed.get_or_insert(error),
+            }
             host = ledger.next_host(Some(&name)).await?;
         }
-        Ok(gone)
+        failed.map_or(Ok(gone), Err)
     }
 
     async fn let_go_of_chain(
