@@ -27,7 +27,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let component = wit_component::ComponentEncoder::default().module(&fs::read(module)?)?.validate(true).encode()?;
     let file = out.join("fabric-auth.wasm");
     fs::write(&file, component)?;
-    println!("cargo:rustc-env=FABRIC_AUTH_COMPONENT={}", file.display());
+    // Not one of the names of the configuration: cargo hands it on to what it runs.
+    println!("cargo:rustc-env=COMPONENT_FILE_OF_FABRIC_AUTH={}", file.display());
     Ok(())
 }
 

@@ -19,7 +19,7 @@ use wasmtime::{
 };
 
 /// The bytes of the component.
-pub const COMPONENT: &[u8] = include_bytes!(env!("FABRIC_AUTH_COMPONENT"));
+pub const COMPONENT: &[u8] = include_bytes!(env!("COMPONENT_FILE_OF_FABRIC_AUTH"));
 
 const PACKAGE: &str = "prophecy:fabric-auth";
 const VERSION: &str = "0.1.0";

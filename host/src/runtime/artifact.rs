@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 use super::engine::{self, Program};
 
 /// The component that was built with this program.
-const EMBEDDED: &[u8] = include_bytes!(env!("FABRIC_AUTH_COMPONENT"));
+const EMBEDDED: &[u8] = include_bytes!(env!("COMPONENT_FILE_OF_FABRIC_AUTH"));
 
 /// Bytes of a MAC.
 const MAC: usize = 32;

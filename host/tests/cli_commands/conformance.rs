@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::support::{Run, binary, finish};
 
 /// The component that was built, as a file.
-const COMPONENT: &str = env!("FABRIC_AUTH_COMPONENT");
+const COMPONENT: &str = env!("COMPONENT_FILE_OF_FABRIC_AUTH");
 
 fn run(folder: &Path, arguments: &[&str]) -> Run {
     finish(binary(folder, arguments), "")

@@ -80,7 +80,7 @@ async fn a_database_that_cannot_be_used_is_left_as_it_is() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_component_from_a_file_runs_only_with_its_digest() {
     let deployment = Deployment::new().await;
-    let file = env!("FABRIC_AUTH_COMPONENT");
+    let file = env!("COMPONENT_FILE_OF_FABRIC_AUTH");
     let inspected = deployment.run(&["inspect", file, "--output", "json"]).ends_with(0).json();
     assert_eq!(inspected["fits"], true);
     let exports = inspected["exports"].as_array().unwrap();
