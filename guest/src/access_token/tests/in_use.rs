@@ -67,13 +67,7 @@ fn a_use_is_not_forgotten_with_the_token() {
 fn a_token_that_was_served_and_could_not_be_remembered_was_used() {
     let world = World::default();
     let core = furnished(&world);
-    world.held.set(true);
-    let caller = scheduler();
-    let mut asking = pin!(core.access_token(&caller, "dev", Activity::ScheduledRun));
-    assert!(world.step(asking.as_mut()).is_none());
-    core.invalidate(&[GRANT.to_owned()]);
-    world.held.set(false);
-    world.step(asking.as_mut()).unwrap().unwrap();
+    ask_while_it_is_invalidated(&world, &core);
     assert_eq!(due(&core, HOUR).len(), 1);
 }
 
