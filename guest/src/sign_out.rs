@@ -88,14 +88,14 @@ impl<P: Ports> Core<P> {
             return Ok(signed_out(SignInReason::SignedOut));
         }
         let not_covered = !missing_scopes(&grant.record, &fabric.record).is_empty();
-        let renewable = grant.record.ended.is_none() && grant.record.refresh_token.is_some();
+        let session = grant.session();
         Ok(SignInState {
             required: sign_in_reason(&grant).or(not_covered.then_some(SignInReason::ScopeNotCovered)),
             databricks_user: Some(self.identity(&caller.tenant, &grant).await?.databricks_user),
             scopes: grant.record.scopes.clone(),
             access_token_expires_in: Some(grant.usable_for()).filter(|left| !left.is_zero()).map(nanoseconds),
-            renewable,
-            session_expires_in: renewable.then(|| nanoseconds(grant.session_remaining())),
+            renewable: session.is_some(),
+            session_expires_in: session.map(nanoseconds),
         })
     }
 }

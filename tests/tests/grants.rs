@@ -1,6 +1,7 @@
 //! People's grants, as an administrator sees them.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use fabric_auth::contract::administration::GrantDescription;
 use fabric_auth::contract::{Caller, SignInReason};
@@ -31,7 +32,9 @@ async fn an_administrator_sees_who_is_signed_in_and_who_must_sign_in_again() {
     assert_eq!(seen.keys().collect::<Vec<_>>(), ["alice", "bob"]);
     let (alices, bobs) = (&seen["alice"], &seen["bob"]);
     assert_eq!((alices.databricks_user.as_str(), alices.generation, alices.required), ("alice@example.com", 2, None));
-    assert_eq!(bobs.required, Some(SignInReason::SessionEnded));
+    assert_eq!((bobs.required, bobs.session_expires_in), (Some(SignInReason::SessionEnded), None));
+    let week = 7 * 24 * HOUR;
+    assert_eq!(alices.session_expires_in.map(Duration::from_nanos), Some(week));
     assert_eq!(alices.workspace.trim_end_matches('/'), world.workspace.url());
     assert!(grants(&world, &Caller { tenant: "globex".into(), ..cluster_admin() }).await.is_empty());
 

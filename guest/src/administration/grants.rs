@@ -45,6 +45,7 @@ impl<P: Ports> Core<P> {
             user: identity.user,
             databricks_user: identity.databricks_user,
             required: sign_in_reason(&stored),
+            session_expires_in: stored.session().map(nanoseconds),
             generation: stored.record.generation,
             age: nanoseconds(stored.age),
             workspace: stored.record.workspace,

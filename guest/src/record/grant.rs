@@ -227,6 +227,12 @@ impl Stored<GrantRecord> {
         self.record.reusable_for > self.age
     }
 
+    /// What is left of the session if it is not used; none when it has ended, or cannot be renewed.
+    pub fn session(&self) -> Option<Duration> {
+        let renewable = self.record.ended.is_none() && self.record.refresh_token.is_some();
+        renewable.then(|| self.session_remaining())
+    }
+
     /// What is left of the refresh token's assumed life.
     pub fn session_remaining(&self) -> Duration {
         self.record.session_remaining.saturating_sub(self.age)
