@@ -10,6 +10,7 @@ use crate::database::Backend;
 use crate::deployment::Deployment;
 use crate::egress::{EgressSettings, HttpClient, TlsSettingsError};
 use crate::fabric_auth::FabricAuth;
+use crate::figures::Counts;
 use crate::journal::{Chain, Journal, Ledger, Recorder, Retention};
 use crate::keys::MasterKeys;
 use crate::runtime::{Artifact, ArtifactError, CompileCache, Instances, MOST_INSTANCES, Parts};
@@ -227,6 +228,7 @@ impl Builder {
             deployment,
             clock,
             egress: client,
+            counts: Counts::default(),
         };
         let compiling = tokio::task::spawn_blocking(move || artifact.program(compile_cache.as_ref(), most_instances));
         let program = compiling

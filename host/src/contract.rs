@@ -160,6 +160,11 @@ impl Error {
         }
     }
 
+    /// A parameter is not acceptable.
+    pub(crate) fn invalid(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::InvalidInput(InvalidInput { field: field.into(), message: message.into() })
+    }
+
     /// Something the host needs does not answer.
     pub(crate) fn unavailable(message: &str) -> Self {
         Self::Unavailable(Retry { retry_after: None, message: message.to_owned() })

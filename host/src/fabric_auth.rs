@@ -21,6 +21,7 @@ use crate::contract::databricks_oauth::{
 use crate::contract::maintenance::{ExpiredPage, ForecastPage};
 use crate::contract::{Activity, Caller, Error, FabricSettings, IdentityKind, TokenDescription, TokenReference};
 use crate::deployment::Deployment;
+use crate::figures::Figures;
 use crate::runtime::{Hold, Instances};
 use crate::token_source::TokenSource;
 
@@ -432,6 +433,11 @@ impl FabricAuth {
     /// logged with its cause. Anything but zero means that the audit trail has gaps.
     pub fn journal_losses(&self) -> u64 {
         self.instances.parts.journal.losses()
+    }
+
+    /// What this host has done since it was built, and what it is at, in numbers.
+    pub fn figures(&self) -> Figures {
+        self.instances.figures()
     }
 
     /// Waits for renewals and writes that have begun. A host that ends without it may lose a reply of Databricks, and

@@ -42,6 +42,7 @@
 //! | what they take and give | [`contract`] (documented in `wit/`) |
 //! | the part behind an import | [`storage`], [`keys`], [`journal`], [`egress`], [`clock`] |
 //! | how instances live and die | `runtime` |
+//! | the service with its API and its console | [`service`] |
 //! | exchanges kept as data, and how they are played | [`conformance`] |
 
 pub mod clock;
@@ -52,18 +53,26 @@ pub mod database;
 pub mod egress;
 pub mod journal;
 pub mod keys;
+pub mod service;
 pub mod storage;
+pub mod text;
 
 mod bindings;
 mod builder;
 mod deployment;
 mod fabric_auth;
+mod figures;
 mod imports;
+mod listings;
 mod runtime;
+mod span;
 mod token_source;
 
 pub use builder::{BuildError, Builder};
 pub use deployment::Deployment;
 pub use fabric_auth::FabricAuth;
+pub use figures::Figures;
+pub use listings::AllFabrics;
 pub use runtime::{Artifact, ArtifactError, CompileCache};
+pub use span::{NotASpan, Span};
 pub use token_source::TokenSource;

@@ -8,25 +8,25 @@ use serde::{Serialize, Serializer};
 
 /// A span of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Span(Duration);
+pub struct Span(Duration);
 
 /// The units, largest first, with their seconds.
 const UNITS: [(&str, u64); 4] = [("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)];
 
 impl Span {
     /// No time.
-    pub(super) const ZERO: Self = Self(Duration::ZERO);
+    pub const ZERO: Self = Self(Duration::ZERO);
 
     /// As the contract counts.
-    pub(super) fn nanoseconds(self) -> u64 {
+    pub fn nanoseconds(self) -> u64 {
         u64::try_from(self.0.as_nanos()).unwrap_or(u64::MAX)
     }
 }
 
-/// What was typed is no span of time.
+/// What was typed is no [`Span`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("this is no span of time; write it as 365d, 12h, 90min, 30s or a sum such as 1d12h")]
-pub(super) struct NotASpan;
+pub struct NotASpan;
 
 /// Numbers with their units, as spans are shown.
 impl FromStr for Span {

@@ -20,6 +20,7 @@ mod flaky_store;
 mod postgres_server;
 mod replica;
 mod replica_answer;
+mod service_world;
 mod settings;
 mod test_connection;
 mod test_store;
@@ -35,6 +36,7 @@ pub use self::{
     postgres_server::{PostgresServer, PostgresTestDatabase},
     replica::{READY, Replica, ReplicaSettings, STORAGE_VARIABLE},
     replica_answer::{Answer, Outcome},
+    service_world::ServiceWorld,
     settings::{DEV, TEAM, app_settings, fabric_settings, with_principal},
     test_connection::{Step, test_steps},
     test_store::{Engine, HeldWrites, StoredGrant, TestStore},

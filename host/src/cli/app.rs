@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
+use fabric_auth::Span;
 use fabric_auth::contract::Error;
 use fabric_auth::contract::administration::{AppConnectionDescription, AppConnectionSettings, RefreshTokenPolicy};
 use serde::Serialize;
@@ -17,7 +18,6 @@ use super::app_guide::Guide;
 use super::context::{Context, Session};
 use super::failure::Failure;
 use super::secret_source::SecretSource;
-use super::span::Span;
 use super::words::{self, Word as _};
 
 /// The option that names where a client secret is.

@@ -8,6 +8,7 @@ use std::fmt;
 use std::process::ExitCode;
 
 use clap::Args;
+use fabric_auth::Span;
 use fabric_auth::contract::databricks_oauth::{Advisory, AdvisoryKind, Job};
 use serde::Serialize;
 
@@ -15,7 +16,6 @@ use super::context::{Context, Session, about_fabric};
 use super::exit_status::ExitStatus;
 use super::fabric::all_fabrics;
 use super::failure::Failure;
-use super::span::Span;
 use super::words::Word as _;
 
 #[derive(Args)]

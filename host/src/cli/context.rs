@@ -10,7 +10,9 @@ use fabric_auth::contract::administration::FabricDescription;
 use fabric_auth::contract::{Caller, Error, deployment};
 use fabric_auth::database::{self, Backend};
 use fabric_auth::keys::{KeyRing, KeyRingError};
-use fabric_auth::{Artifact, ArtifactError, CompileCache, Deployment, FabricAuth};
+use fabric_auth::{Artifact, ArtifactError, Builder, CompileCache, Deployment, FabricAuth};
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::failure::Failure;
@@ -26,6 +28,14 @@ const COMPILE_CACHE_LABEL: &str = "compile-cache/1";
 
 /// One command makes one call at a time, which may wait for a renewal or two.
 const MOST_INSTANCES: u32 = 8;
+
+/// How long a host is to stay.
+enum Stay {
+    /// For one command.
+    Short,
+    /// Until it is told to end: it also does what a host does from time to time.
+    Long,
+}
 
 /// What the options of the command line come to.
 pub(super) struct Context {
@@ -119,16 +129,7 @@ impl Context {
         &self,
         work: impl AsyncFnOnce(&Session) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        let config = self.config()?;
-        let keys = self.key_ring(&config)?;
-        let database = self.database(&config.storage).await?;
-        let session = Session {
-            host: self.host(&config, keys.clone(), database.as_ref()).await?,
-            caller: self.options.caller(&config.deployment.tenant),
-            config,
-            keys,
-            database,
-        };
+        let session = self.open(Stay::Short).await?;
         let result = tokio::select! {
             result = work(&session) => result,
             () = told_to_end() => Err(Failure::Interrupted),
@@ -139,9 +140,34 @@ impl Context {
         {
             tracing::warn!(error, "old events of the journal could not be let go");
         }
-        session.host.finish().await;
-        session.database.close().await;
+        session.close().await;
         result
+    }
+
+    /// Does something with a host that stays until the command is told to end, which `work` is given to wait for.
+    pub(super) async fn with_staying_host<T>(
+        &self,
+        work: impl AsyncFnOnce(&Session, BoxFuture<'static, ()>) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let session = self.open(Stay::Long).await?;
+        let result = work(&session, told_to_end().boxed()).await;
+        session.close().await;
+        result
+    }
+
+    async fn open(&self, stay: Stay) -> Result<Session, Failure> {
+        let config = self.config()?;
+        let keys = self.key_ring(&config)?;
+        let database = self.database(&config.storage).await?;
+        let builder = self.builder(&config, keys.clone(), database.as_ref())?;
+        let builder = match stay {
+            Stay::Long => builder,
+            Stay::Short => {
+                builder.most_instances(MOST_INSTANCES).expire_every(None).renew_ahead_every(None).forecast_every(None)
+            }
+        };
+        let caller = self.options.caller(&config.deployment.tenant);
+        Ok(Session { host: builder.build().await?, caller, config, keys, database })
     }
 
     /// Does something with the database alone. The component is not asked, so the caller must be the operator.
@@ -174,7 +200,7 @@ impl Context {
         }
     }
 
-    async fn host(&self, config: &Config, keys: KeyRing, database: &dyn Backend) -> Result<FabricAuth, Failure> {
+    fn builder(&self, config: &Config, keys: KeyRing, database: &dyn Backend) -> Result<Builder, Failure> {
         let cache =
             CompileCache { folder: config.component.cache.clone(), keys: keys.derive_each(COMPILE_CACHE_LABEL) };
         let mut builder = FabricAuth::builder(deployment_of(config)?)
@@ -182,10 +208,6 @@ impl Context {
             .keys(Arc::new(keys))
             .clock(self.clock())
             .egress(config.egress.clone())
-            .most_instances(MOST_INSTANCES)
-            .expire_every(None)
-            .renew_ahead_every(None)
-            .forecast_every(None)
             .retention(config.journal.retention)
             .compile_cache(cache);
         if let Some(name) = &config.journal.host {
@@ -194,7 +216,7 @@ impl Context {
         if let Some(pinned) = &config.component.replacement {
             builder = builder.component(pinned_component(pinned)?);
         }
-        Ok(builder.build().await?)
+        Ok(builder)
     }
 
     /// `--component` as a setting, so that it passes the same checks as one in the file.
@@ -208,6 +230,11 @@ impl Context {
 }
 
 impl Session {
+    async fn close(self) {
+        self.host.finish().await;
+        self.database.close().await;
+    }
+
     /// A fabric, by name.
     pub(super) async fn fabric(&self, name: &str) -> Result<FabricDescription, Failure> {
         self.host.get_fabric(&self.caller, name).await.map_err(about_fabric(name))

@@ -1,11 +1,10 @@
 //! When a secret ends, as an admin reads it off Databricks' pages: a span from now, or a day.
 
+use fabric_auth::Span;
 use std::str::FromStr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use thiserror::Error;
-
-use super::span::Span;
 
 /// Seconds of a day.
 const DAY: u64 = 86_400;

@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 use fabric_auth::contract::administration::FabricDescription;
+use fabric_auth::{AllFabrics, Span};
 use serde::Serialize;
 
 use super::context::{Context, Session, about_fabric};
@@ -17,7 +18,6 @@ use super::fabric_add::Add;
 use super::fabric_import::Import;
 use super::failure::Failure;
 use super::output::{Output, write_columns};
-use super::span::Span;
 use super::words::Word as _;
 
 #[derive(Subcommand)]
@@ -102,23 +102,13 @@ impl Fabric {
 
 /// Every fabric that the caller may see, by name. Those whose records cannot be read are told of and left out.
 pub(super) async fn all_fabrics(output: Output, session: &Session) -> Result<Vec<FabricDescription>, Failure> {
-    let mut fabrics = Vec::new();
-    let mut after = None;
-    loop {
-        let page = session.host.list_fabrics(&session.caller, after.as_deref()).await?;
-        fabrics.extend(page.fabrics);
-        for name in page.unreadable {
-            output.note(format_args!(
-                "warning: the record of the fabric {name:?} is damaged or of a newer version; `fabric-auth fabric \
-                 remove` removes a damaged one."
-            ));
-        }
-        match page.next {
-            Some(next) => after = Some(next),
-            None => break,
-        }
+    let AllFabrics { fabrics, unreadable } = session.host.all_fabrics(&session.caller).await?;
+    for name in unreadable {
+        output.note(format_args!(
+            "warning: the record of the fabric {name:?} is damaged or of a newer version; `fabric-auth fabric \
+             remove` removes a damaged one."
+        ));
     }
-    fabrics.sort_by(|one, other| one.settings.name.cmp(&other.settings.name));
     Ok(fabrics)
 }
 

@@ -2,17 +2,18 @@
 
 use std::process::ExitCode;
 
+use fabric_auth::Span;
 use fabric_auth::config::ConfigError;
 use fabric_auth::conformance::ConformanceError;
 use fabric_auth::contract::{Actor, Error, InvalidInput};
 use fabric_auth::database::OpenError;
 use fabric_auth::keys::KeyRingError;
+use fabric_auth::service::ServiceError;
 use fabric_auth::{ArtifactError, BuildError};
 use serde::Serialize;
 
 use super::contract_fields::place_of;
 use super::exit_status::ExitStatus;
-use super::span::Span;
 use super::words::Word as _;
 
 /// Why a command did not do what was asked.
@@ -148,4 +149,4 @@ macro_rules! of_the_operator {
     };
 }
 
-of_the_operator!(ConfigError, ConformanceError, OpenError, KeyRingError, BuildError, ArtifactError);
+of_the_operator!(ConfigError, ConformanceError, OpenError, KeyRingError, BuildError, ArtifactError, ServiceError);

@@ -1,12 +1,14 @@
 //! `fabric-auth grants`: who is signed in, and ending that for people who have left.
 //!
-//! JSON of `list`: `{"grants": [{"grant", "user", "databricks_user", "workspace", "required"?, "generation", "age"}]}`.
+//! JSON of `list`: `{"grants": [{"grant", "user", "databricks_user", "workspace", "required"?, "generation", "age",
+//! "session_expires_in"?}]}`.
 //! `end`: `{"ended"}`, how many grants and personal access tokens.
 
 use std::fmt;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
+use fabric_auth::Span;
 use fabric_auth::contract::Error;
 use fabric_auth::contract::administration::{GrantDescription, GrantSelection};
 use serde::Serialize;
@@ -14,7 +16,6 @@ use serde::Serialize;
 use super::context::{Context, Session, about_fabric};
 use super::failure::Failure;
 use super::output::write_columns;
-use super::span::Span;
 use super::words::Word as _;
 
 #[derive(Subcommand)]
@@ -70,6 +71,8 @@ struct GrantView {
     required: Option<&'static str>,
     generation: u64,
     age: Span,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session_expires_in: Option<Span>,
 }
 
 #[derive(Serialize)]
@@ -81,8 +84,8 @@ impl Grants {
     pub(super) async fn run(self, context: &Context) -> Result<ExitCode, Failure> {
         match self {
             Self::List => {
-                let mut grants = context.with_host(async |session| all_grants(session).await).await?;
-                grants.sort_by(|one, other| (&one.user, &one.workspace).cmp(&(&other.user, &other.workspace)));
+                let list = async |session: &Session| Ok(session.host.all_grants(&session.caller).await?);
+                let grants = context.with_host(list).await?;
                 context.output.show(&ListView { grants: grants.into_iter().map(GrantView::from).collect() })?;
             }
             Self::End(end) => {
@@ -103,19 +106,6 @@ impl Selection {
             (_, Some(user), _) => GrantSelection::OfUser(user),
             (_, _, Some(fabric)) => GrantSelection::OfFabric(fabric),
             (None, None, None) => GrantSelection::All,
-        }
-    }
-}
-
-async fn all_grants(session: &Session) -> Result<Vec<GrantDescription>, Failure> {
-    let mut grants = Vec::new();
-    let mut after = None;
-    loop {
-        let page = session.host.list_grants(&session.caller, after.as_deref()).await?;
-        grants.extend(page.grants);
-        after = page.next;
-        if after.is_none() {
-            return Ok(grants);
         }
     }
 }
@@ -161,6 +151,7 @@ impl From<GrantDescription> for GrantView {
             required: grant.required.map(|reason| reason.word()),
             generation: grant.generation,
             age: Span::from(grant.age),
+            session_expires_in: grant.session_expires_in.map(Span::from),
         }
     }
 }
@@ -170,7 +161,8 @@ impl fmt::Display for ListView {
         if self.grants.is_empty() {
             return writeln!(formatter, "Nobody is signed in.");
         }
-        let mut rows = vec![["USER", "DATABRICKS USER", "WORKSPACE", "STATE", "CHANGED", "GRANT"].map(str::to_owned)];
+        let mut rows =
+            vec![["USER", "DATABRICKS USER", "WORKSPACE", "STATE", "CHANGED", "ENDS", "GRANT"].map(str::to_owned)];
         rows.extend(self.grants.iter().map(|grant| {
             [
                 grant.user.clone(),
@@ -178,6 +170,7 @@ impl fmt::Display for ListView {
                 grant.workspace.clone(),
                 grant.required.map_or_else(|| "signed in".to_owned(), |reason| format!("sign-in required ({reason})")),
                 format!("{} ago", grant.age),
+                grant.session_expires_in.map_or_else(|| "-".to_owned(), |left| format!("in {left} if not used")),
                 grant.grant.clone(),
             ]
         }));

@@ -1,6 +1,6 @@
 //! `fabric-auth journal`: the audit journal.
 //!
-//! JSON of `tail` and `export`: an event on each line, as in `journal_events`. `heads` always writes JSON:
+//! JSON of `tail` and `export`: an event on each line, as in `fabric_auth::journal::EventView`. `heads` always writes JSON:
 //! `{"chains": [{"host", "position", "digest", "mac", "key_id", "events"}], "unchained"}`. `verify`: `{"whole", "chains":
 //! [{"host", "events", "pruned", "last", "covered"?, "outdated_head"?}], "unchained", "problems": [{"host"?, "first",
 //! "last", "finding", "message"}], "more_problems"}`; the exit code is 1 when there is a problem.
@@ -13,13 +13,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use fabric_auth::journal::{Action, Heads, Ledger, PAGE_LIMIT, Page, verify};
+use fabric_auth::journal::{Action, EventView, Heads, Ledger, PAGE_LIMIT, Page, Since, verify};
 use fabric_auth::keys::KeyRing;
 
 use super::context::Context;
 use super::failure::Failure;
-use super::instant::Since;
-use super::journal_events::EventView;
 use super::journal_report::ReportView;
 
 /// What verification can find, and where that ends.

@@ -7,6 +7,7 @@ use std::fmt;
 use std::process::ExitCode;
 
 use clap::Subcommand;
+use fabric_auth::Span;
 use fabric_auth::contract::Error;
 use fabric_auth::journal::release_key;
 use fabric_auth::keys::{KeyStatus, SealedUnder};
@@ -16,7 +17,6 @@ use super::context::{Context, Session};
 use super::failure::Failure;
 use super::output::write_columns;
 use super::sealed_records;
-use super::span::Span;
 
 /// The order in which the commands make sense.
 pub(super) const ORDER: &str = "\

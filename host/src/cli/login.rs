@@ -10,6 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use clap::Args;
+use fabric_auth::Span;
 use fabric_auth::contract::Error;
 use fabric_auth::contract::databricks_oauth::{CompletedSignIn, PendingSignIn};
 use http::StatusCode;
@@ -25,7 +26,6 @@ use super::context::{Context, Session, about_fabric};
 use super::failure::Failure;
 use super::loopback_redirect::LoopbackRedirect;
 use super::output::Output;
-use super::span::Span;
 
 /// How long to wait before telling what usually is wrong.
 const HINT_AFTER: Duration = Duration::from_secs(60);

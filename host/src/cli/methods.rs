@@ -6,6 +6,7 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use fabric_auth::Span;
 use fabric_auth::contract::databricks_oauth::{
     AuthenticationMethod, AuthenticationOffer, Registration, SessionControl,
 };
@@ -13,7 +14,6 @@ use serde::Serialize;
 
 use super::context::{Context, Session};
 use super::failure::{Failure, Problem};
-use super::span::Span;
 use super::words::Word as _;
 
 #[derive(Serialize)]

@@ -28,9 +28,7 @@ mod failure;
 mod grants;
 mod init;
 mod inspect;
-mod instant;
 mod journal;
-mod journal_events;
 mod journal_report;
 mod keys;
 mod login;
@@ -43,12 +41,13 @@ mod personal_access_token;
 mod restore_check;
 mod sealed_records;
 mod secret_source;
-mod span;
+mod serve;
 mod status;
 mod test_connection;
 mod text_tree;
 mod token;
 mod usage;
+mod user;
 mod words;
 
 use std::process::ExitCode;
@@ -117,6 +116,11 @@ enum Command {
     ///
     /// Works on the records of one tenant (deployment.tenant). Nothing is sent to Databricks.
     RestoreCheck(restore_check::RestoreCheck),
+    /// Serve browsers and programs: the console, the JSON API and Databricks' callbacks, until told to end
+    Serve(serve::Serve),
+    /// Who may use the service, and with which API tokens
+    #[command(subcommand)]
+    User(user::UserCommand),
     /// What the component imports and exports, its size and digest
     Inspect(inspect::Inspect),
     /// Play recorded exchanges with Databricks against the component, and report which held
@@ -133,8 +137,7 @@ pub(crate) fn main() -> ExitCode {
     };
     begin_logging();
     let output = Output::new(options.output);
-    // One thread is enough for one command, and there at once.
-    let result = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    let result = match command.runtime() {
         Ok(runtime) => runtime.block_on(command.run(&Context::new(options, output))),
         Err(error) => Err(Failure::operator(format!("The async runtime could not be started: {error}."))),
     };
@@ -165,6 +168,16 @@ fn words_of(matches: &ArgMatches) -> String {
 }
 
 impl Command {
+    /// One thread is enough for one command, and there at once; a service takes what the machine has.
+    fn runtime(&self) -> std::io::Result<tokio::runtime::Runtime> {
+        match self {
+            Self::Serve(_) => tokio::runtime::Builder::new_multi_thread(),
+            _ => tokio::runtime::Builder::new_current_thread(),
+        }
+        .enable_all()
+        .build()
+    }
+
     async fn run(self, context: &Context) -> Result<ExitCode, Failure> {
         match self {
             Self::Init(init) => init.run(context).await,
@@ -183,6 +196,8 @@ impl Command {
             Self::Keys(keys) => keys.run(context).await,
             Self::Journal(journal) => journal.run(context).await,
             Self::RestoreCheck(check) => check.run(context).await,
+            Self::Serve(serve) => serve.run(context).await,
+            Self::User(user) => user.run(context).await,
             Self::Inspect(inspect) => inspect.run(context),
             Self::Conformance(conformance) => conformance.run(context).await,
             Self::Completions(completions) => completions.run(context),
@@ -210,10 +225,5 @@ mod tests {
     #[test]
     fn the_table_of_commands_is_consistent() {
         CommandLine::command().debug_assert();
-    }
-
-    #[test]
-    fn a_command_that_is_not_built_is_not_offered() {
-        assert!(CommandLine::try_parse_from(["fabric-auth", "serve"]).is_err());
     }
 }

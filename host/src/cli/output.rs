@@ -4,6 +4,7 @@ use std::fmt::{self, Display};
 use std::io::{self, Write as _};
 
 use clap::ValueEnum;
+use fabric_auth::text::is_obeyed;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
@@ -181,36 +182,6 @@ impl serde_json::ser::Formatter for Harmless {
     }
 }
 
-/// Whether a terminal would do something else with the character than show it: control characters, and those that are
-/// invisible or turn the direction of what stands around them.
-fn is_obeyed(character: char) -> bool {
-    character.is_control()
-        || matches!(
-            character,
-            '\u{AD}'
-                | '\u{61C}'
-                | '\u{200B}'..='\u{200F}'
-                | '\u{2028}'..='\u{202E}'
-                | '\u{2060}'..='\u{206F}'
-                | '\u{FEFF}'
-                | '\u{FFF9}'..='\u{FFFB}'
-                | '\u{E0000}'..='\u{E007F}'
-        )
-}
-
-/// A text from elsewhere as part of a line of ours: what a terminal would obey, a new line included, is spelled out.
-pub(super) fn spelled_out(text: &str) -> String {
-    let mut line = String::with_capacity(text.len());
-    for character in text.chars() {
-        if is_obeyed(character) {
-            line.extend(character.escape_unicode());
-        } else {
-            line.push(character);
-        }
-    }
-    line
-}
-
 fn not_written(error: &io::Error) -> Failure {
     Failure::operator(format!("The output could not be written ({error})."))
 }
@@ -238,14 +209,13 @@ mod tests {
     }
 
     #[test]
-    fn what_a_terminal_would_obey_is_spelled_out_in_json_and_in_lines() {
+    fn what_a_terminal_would_obey_is_spelled_out_in_json() {
         let text = "a\u{9b}b\u{7f}\u{202e}c\n\u{e0041}\"\\ä";
         let mut json = Vec::new();
         text.serialize(&mut serde_json::Serializer::with_formatter(&mut json, Harmless)).unwrap();
         let json = String::from_utf8(json).unwrap();
         assert_eq!(json, r#""a\u009bb\u007f\u202ec\n\udb40\udc41\"\\ä""#);
         assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
-        assert_eq!(spelled_out(text), "a\\u{9b}b\\u{7f}\\u{202e}c\\u{a}\\u{e0041}\"\\ä");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::fmt;
 use std::process::ExitCode;
 
 use clap::Args;
+use fabric_auth::Span;
 use fabric_auth::contract::administration::FabricDescription;
 use fabric_auth::contract::databricks_oauth::{Advisory, SignInState};
 use fabric_auth::contract::{Authentication, Error};
@@ -18,7 +19,6 @@ use super::context::{Context, Session};
 use super::fabric::all_fabrics;
 use super::failure::{Failure, Problem};
 use super::output::write_columns;
-use super::span::Span;
 use super::words::Word as _;
 
 #[derive(Args)]

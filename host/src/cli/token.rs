@@ -7,13 +7,13 @@ use std::fmt;
 use std::process::ExitCode;
 
 use clap::Args;
+use fabric_auth::Span;
 use fabric_auth::contract::{Activity, TokenDescription};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 
 use super::context::{Context, Session, about_fabric};
 use super::failure::Failure;
-use super::span::Span;
 use super::words::{self, Word as _};
 
 #[derive(Args)]

@@ -92,6 +92,16 @@ keys! {
         "How long connecting may take, TLS included; 1 to 600.";
     EGRESS_TOTAL_TIMEOUT_SECONDS: ["egress"] "total_timeout_seconds" = Some("60"), "",
         "How long a request and its whole reply may take; 1 to 600.";
+    SERVICE_LISTEN: ["service"] "listen" = Some("\"127.0.0.1:8020\""), "",
+        "Address and port of `fabric-auth serve`. On other addresses than this machine's own it needs TLS or a proxy.";
+    SERVICE_TLS_CERTIFICATE_FILE: ["service"] "tls_certificate_file" = None, "\"tls.crt\"",
+        "PEM file with the service's certificate and those that lead to its authority. Read again when it changes.";
+    SERVICE_TLS_KEY_FILE: ["service"] "tls_key_file" = None, "\"tls.key\"",
+        "PEM file with the certificate's private key.";
+    SERVICE_TRUSTED_PROXIES: ["service"] "trusted_proxies" = Some("[]"), "",
+        "Reverse proxies (addresses or networks) whose X-Forwarded-For and X-Forwarded-Proto are believed.";
+    SERVICE_SESSION_HOURS: ["service"] "session_hours" = Some("12"), "",
+        "How long somebody stays signed in to the console; 1 to 720.";
 }
 
 #[cfg(test)]

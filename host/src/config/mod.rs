@@ -14,6 +14,7 @@ mod file;
 mod journal;
 mod keys;
 mod secret_file;
+mod service;
 mod settings;
 mod storage;
 mod template;
@@ -33,6 +34,7 @@ pub use template::{template, template_for};
 
 use self::settings::Settings;
 use crate::egress::EgressSettings;
+use crate::service::ServiceSettings;
 
 /// The name that the configuration file has where nobody says otherwise.
 pub const FILE_NAME: &str = "fabric-auth.toml";
@@ -52,6 +54,8 @@ pub struct Config {
     pub component: Component,
     /// Table `[egress]`: the way out to the network.
     pub egress: EgressSettings,
+    /// Table `[service]`: where the service listens, and whom it believes.
+    pub service: ServiceSettings,
 }
 
 impl Config {
@@ -79,6 +83,7 @@ impl Config {
             key_ring: settings.path(&keys::KEYS_FILE)?.value,
             component: Component::read(&settings)?,
             egress: egress::read(&settings)?,
+            service: service::read(&settings)?,
         })
     }
 }

@@ -2,27 +2,27 @@
 //! itself is off, so [`EgressHooks::send_request`] is the only one.
 
 use std::pin::Pin;
+use std::sync::Arc;
 
-use futures::TryFutureExt as _;
 use http::uri::Scheme;
 use http_body_util::BodyExt as _;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpCtxView, WasiHttpHooks, WasiHttpView};
 
-use crate::egress::{HttpClient, SendError, SendOptions};
-use crate::runtime::State;
+use crate::egress::{SendError, SendOptions};
+use crate::runtime::{Parts, State};
 
 type Transmission = Box<dyn Future<Output = Result<(), Error>> + Send>;
 type Reply = Box<dyn Future<Output = Result<(http::Response<WasiBody>, Transmission), Error>> + Send>;
 
 /// Sends what an instance wants sent.
 pub(crate) struct EgressHooks {
-    client: HttpClient,
+    parts: Arc<Parts>,
 }
 
 impl EgressHooks {
-    /// Hooks that send through a client and its policy.
-    pub(crate) fn new(client: HttpClient) -> Self {
-        Self { client }
+    /// Hooks that send through the host's client and its policy.
+    pub(crate) fn new(parts: Arc<Parts>) -> Self {
+        Self { parts }
     }
 }
 
@@ -51,9 +51,12 @@ impl WasiHttpHooks for EgressHooks {
             between_bytes_timeout: options.between_bytes_timeout,
         };
         // The times that the client promises count from here, not from when the future is first polled.
-        let reply = self.client.send(request, options).map_err(error);
+        let reply = self.parts.egress.send(request, options);
+        let parts = self.parts.clone();
         Box::new(async move {
-            let reply = reply.await?.map(|body| body.map_err(error).boxed_unsync());
+            let reply = reply.await;
+            parts.counts.sent(reply.as_ref().ok().map(http::Response::status));
+            let reply = reply.map_err(error)?.map(|body| body.map_err(error).boxed_unsync());
             // The client drives the connection by itself; there is nothing left to wait for.
             let done: Pin<Box<dyn Future<Output = Result<(), Error>> + Send>> = Box::pin(async { Ok(()) });
             Ok((reply, Box::new(done) as Transmission))

@@ -11,12 +11,15 @@ use crate::bindings::prophecy::fabric_auth::storage::{
 };
 use crate::runtime::State;
 use crate::storage as backend;
-use crate::storage::{ObservedEntry, ObservedOutcome};
+use crate::storage::{ObservedEntry, ObservedOutcome, SERVICE_RECORDS};
 
 impl Host for &mut State {}
 
 impl<T: Send> HostWithStore<T> for Imports {
     async fn get(accessor: &Accessor<T, Self>, key: String) -> Result<Result<Option<Entry>, StorageError>> {
+        if is_of_the_service(&key) {
+            return Ok(Err(not_there()));
+        }
         let parts = parts(accessor);
         Ok(parts.storage.get(&key).await.map(|entry| entry.map(Into::into)).map_err(Into::into))
     }
@@ -28,6 +31,9 @@ impl<T: Send> HostWithStore<T> for Imports {
         tag: Option<String>,
         precondition: Precondition,
     ) -> Result<Result<WriteOutcome, StorageError>> {
+        if is_of_the_service(&key) {
+            return Ok(Err(not_there()));
+        }
         let instances = instances(accessor);
         let written = instances.parts.storage.put(&key, value, tag, precondition.into()).await;
         instances.changed(&key, &written);
@@ -39,6 +45,9 @@ impl<T: Send> HostWithStore<T> for Imports {
         key: String,
         revision: u64,
     ) -> Result<Result<WriteOutcome, StorageError>> {
+        if is_of_the_service(&key) {
+            return Ok(Err(not_there()));
+        }
         let instances = instances(accessor);
         let written = instances.parts.storage.delete(&key, revision).await;
         instances.changed(&key, &written);
@@ -51,6 +60,9 @@ impl<T: Send> HostWithStore<T> for Imports {
         after: Option<String>,
         limit: u32,
     ) -> Result<Result<Page, StorageError>> {
+        if is_of_the_service(&prefix) || SERVICE_RECORDS.starts_with(&prefix) {
+            return Ok(Err(not_there()));
+        }
         let parts = parts(accessor);
         let listed = parts.storage.list(&prefix, after.as_deref(), limit).await;
         Ok(listed
@@ -60,6 +72,16 @@ impl<T: Send> HostWithStore<T> for Imports {
             })
             .map_err(Into::into))
     }
+}
+
+/// Users, API tokens and sessions of the service are in the same store. They are not the component's: one that has been
+/// taken over could otherwise let somebody in.
+fn is_of_the_service(key: &str) -> bool {
+    key.starts_with(SERVICE_RECORDS)
+}
+
+fn not_there() -> StorageError {
+    StorageError::OutOfLimits("keys of the host's own records".to_owned())
 }
 
 impl From<ObservedEntry> for Entry {

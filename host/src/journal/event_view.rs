@@ -6,16 +6,16 @@
 
 use std::fmt;
 
-use fabric_auth::journal::Entry;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::instant::moment;
-use super::output::spelled_out;
+use super::ledger::Entry;
+use super::moment::moment;
+use crate::text::spelled_out;
 
 /// An event, ready to be shown.
 #[derive(Serialize)]
-pub(super) struct EventView {
+pub struct EventView {
     #[serde(skip)]
     nanoseconds: i64,
     sequence: i64,
@@ -37,16 +37,17 @@ struct ChainView {
 
 impl EventView {
     /// A member of the event that is a text.
-    pub(super) fn text(&self, member: &str) -> Option<&str> {
+    pub fn text(&self, member: &str) -> Option<&str> {
         self.event.get(member).and_then(Value::as_str)
     }
 
-    pub(super) fn sequence(&self) -> i64 {
+    /// Counts the events of the database.
+    pub fn sequence(&self) -> i64 {
         self.sequence
     }
 
     /// When it was recorded, in nanoseconds since 1970.
-    pub(super) fn recorded_at(&self) -> i64 {
+    pub fn recorded_at(&self) -> i64 {
         self.nanoseconds
     }
 

@@ -11,11 +11,13 @@
 
 mod chain;
 mod event;
+mod event_view;
 mod heads;
 mod key_removal;
 mod ledger;
 mod link;
 mod memory;
+mod moment;
 mod postgres;
 mod recorder;
 mod report;
@@ -32,11 +34,13 @@ pub(crate) use self::recorder::Recorder;
 pub use self::{
     chain::{Chain, Draft, End, MAX_HOST_BYTES},
     event::{Action, Event, MAX_TEXT_BYTES, Outcome, TokenReference},
+    event_view::EventView,
     heads::{Head, Heads},
     key_removal::release_key,
     ledger::{Entry, Ledger, PAGE_LIMIT, Page, StoredChain},
     link::{Link, Signed},
     memory::MemoryJournal,
+    moment::{Since, moment},
     postgres::PostgresJournal,
     report::{ChainReport, Finding, Problem, Report},
     retention::{KEEP_DAYS, KEEP_EVENTS, Retention},

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 use std::time::{Duration, UNIX_EPOCH};
 
-use fabric_auth::clock::Clock;
+use crate::clock::Clock;
 
 /// Nanoseconds of a second.
 const SECOND: i64 = 1_000_000_000;
@@ -15,7 +15,7 @@ const DAY: i64 = 86_400;
 const UNITS: [(&str, i64); 5] = [("d", DAY), ("h", 3_600), ("min", 60), ("m", 60), ("s", 1)];
 
 /// A moment, as text: with its fraction of a second, or without.
-pub(super) fn moment(nanoseconds: i64, with_fraction: bool) -> String {
+pub fn moment(nanoseconds: i64, with_fraction: bool) -> String {
     let (seconds, fraction) = (nanoseconds.div_euclid(SECOND), nanoseconds.rem_euclid(SECOND));
     let (day, second) = (seconds.div_euclid(DAY), seconds.rem_euclid(DAY));
     let (year, month, day) = date_of(day);
@@ -26,7 +26,7 @@ pub(super) fn moment(nanoseconds: i64, with_fraction: bool) -> String {
 
 /// A moment that was typed: `7d`, `12h`, `30min` before now, or `2026-11-24`, or `2026-11-24T18:00:00Z`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Since {
+pub enum Since {
     /// So long before now.
     Ago(Duration),
     /// At this moment, in nanoseconds since 1970.
@@ -35,7 +35,7 @@ pub(super) enum Since {
 
 impl Since {
     /// In nanoseconds since 1970.
-    pub(super) fn nanoseconds(self, clock: &dyn Clock) -> i64 {
+    pub fn nanoseconds(self, clock: &dyn Clock) -> i64 {
         match self {
             Self::At(nanoseconds) => nanoseconds,
             Self::Ago(ago) => {
@@ -121,7 +121,7 @@ fn day_of(year: i64, month: i64, day: i64) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use fabric_auth::clock::SystemClock;
+    use crate::clock::SystemClock;
 
     use super::*;
 

@@ -84,6 +84,15 @@ impl Instance {
     }
 }
 
+/// Why an instance ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// There is another in its place, or the host ends.
+    NotNeeded,
+    /// A call of it trapped or did not end in time.
+    GivenUp,
+}
+
 /// Runs an instance to its end.
 async fn own(
     mut store: Store<State>,
@@ -92,10 +101,14 @@ async fn own(
     openness: Arc<Openness>,
     ending: watch::Receiver<()>,
 ) {
-    let stretch = store.data().stretch();
+    let (stretch, instances) = (store.data().stretch(), store.data().instances.clone());
     let running = store.run_concurrent(async |accessor| serve(accessor, &guest, queue, &openness, ending).await);
     let ended = stretch.watch(running).await;
     openness.given_up.store(true, Ordering::Release);
+    let trapped = ended.as_ref().map_or(true, |end| *end == End::GivenUp);
+    if trapped {
+        instances.parts.counts.gave_up();
+    }
     if let Err(error) = ended {
         // A trap's text names functions of the component and no data.
         tracing::error!(error = %format_args!("{error:#}"), "an instance of the component was given up");
@@ -109,15 +122,17 @@ async fn serve(
     mut queue: mpsc::Receiver<Job>,
     openness: &Openness,
     mut ending: watch::Receiver<()>,
-) {
+) -> End {
     let mut calls = FuturesUnordered::new();
     let mut reachable = true;
+    let mut end = End::NotNeeded;
     while reachable || !calls.is_empty() {
         tokio::select! {
             biased;
             Some(ended) = calls.next(), if !calls.is_empty() => {
                 if let Err(error) = ended {
                     tracing::error!(error = %format_args!("{error:#}"), "a call into the component trapped or did not end in time");
+                    end = End::GivenUp;
                     break;
                 }
             }
@@ -134,6 +149,7 @@ async fn serve(
     queue.close();
     // Jobs that are still queued are dropped with it, which their callers notice.
     let _ = timeout(FAREWELL, async { while calls.next().await.is_some() {} }).await;
+    end
 }
 
 /// A call that takes longer than any may counts as one that trapped, whether or not its caller is still there.

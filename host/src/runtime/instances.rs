@@ -25,6 +25,7 @@ use crate::contract::Error;
 use crate::contract::maintenance::RenewalOutcome;
 use crate::deployment::Deployment;
 use crate::egress::HttpClient;
+use crate::figures::{Counts, Figures};
 use crate::journal::{Ledger, Recorder, Retention};
 use crate::keys::MasterKeys;
 use crate::storage::{Announcement, Announcements, Observed, ObservedOutcome, Storage, StorageError};
@@ -43,6 +44,8 @@ pub(crate) struct Parts {
     pub(crate) deployment: Deployment,
     pub(crate) clock: SharedClock,
     pub(crate) egress: HttpClient,
+    /// What is counted of all this.
+    pub(crate) counts: Counts,
 }
 
 /// The instances of a host, and the parts they share.
@@ -129,6 +132,7 @@ impl Instances {
         R: Send + 'static,
         F: for<'a> FnOnce(&'a Accessor<State>, &'a FabricAuth) -> Calling<'a, R> + Send + 'static,
     {
+        let _at_work = self.parts.counts.calls.enter();
         let (answer, answered) = oneshot::channel();
         let mut job: Job = Box::new(move |accessor, guest| {
             let calling = call(accessor, guest);
@@ -161,6 +165,11 @@ impl Instances {
         if let (_, Some(duty)) = self.renewals.join(&grant) {
             self.spawn_renewal(grant, duty);
         }
+    }
+
+    /// What was done so far, and what is at work.
+    pub(crate) fn figures(&self) -> Figures {
+        self.parts.counts.figures(self.renewals.count())
     }
 
     /// Tells all instances what was changed, so that none of them serves what it remembers of it.
@@ -237,11 +246,11 @@ impl Instances {
         }
         let instances = self.clone();
         self.tasks.spawn(async move {
-            let ending = match timeout(RENEWAL, instances.renew_in_fresh_instance(grant)).await {
-                Ok(ending) => ending.map(|_| ()),
-                Err(_) => Err(Error::unavailable("The renewal did not end in time. Try again.")),
-            };
-            duty.fulfil(ending);
+            let ending = timeout(RENEWAL, instances.renew_in_fresh_instance(grant)).await;
+            let ending =
+                ending.unwrap_or_else(|_| Err(Error::unavailable("The renewal did not end in time. Try again.")));
+            instances.parts.counts.renewal(&ending);
+            duty.fulfil(ending.map(drop));
         });
     }
 

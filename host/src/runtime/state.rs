@@ -67,6 +67,12 @@ impl Stretch {
     }
 }
 
+impl Drop for State {
+    fn drop(&mut self) {
+        self.instances.parts.counts.instances.end();
+    }
+}
+
 impl State {
     /// A store with its limits set, for one new instance.
     pub(super) fn store(instances: Arc<Instances>) -> Store<Self> {
@@ -74,7 +80,8 @@ impl State {
         table.set_max_capacity(RESOURCES);
         let mut http = WasiHttpCtx::new();
         http.set_field_size_limit(HEADER_BYTES);
-        let egress = EgressHooks::new(instances.parts.egress.clone());
+        let egress = EgressHooks::new(instances.parts.clone());
+        instances.parts.counts.instances.begin();
         let engine = instances.engine().clone();
         let limits = StoreLimitsBuilder::new().memory_size(MEMORY).instances(16).memories(2).tables(16).build();
         let state = Self { instances, egress, table, http, limits, stretch: Arc::default() };

@@ -45,6 +45,9 @@ pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a read may take. Nothing that reads waits for a writer, so a read that takes this long will not succeed.
 pub const READ_BUDGET: Duration = Duration::from_secs(2);
 
+/// What the keys of the host's own records begin with. The component is given none of them.
+pub const SERVICE_RECORDS: &str = "service/";
+
 /// A put whose age counts from when it is written.
 pub const UPON_WRITING: Duration = Duration::MAX;
 

@@ -30,6 +30,7 @@ fn instances(most_calls: u64) -> (Arc<Instances>, Hold, tempfile::TempDir) {
         deployment: Deployment::self_hosted("4.2.1", "https://prophecy.example.com"),
         egress: HttpClient::new(&EgressSettings::default(), clock.clone()).unwrap(),
         clock,
+        counts: Default::default(),
     };
     // Beside the test program, so that the component is compiled once for all tests.
     let compiled = std::env::current_exe().unwrap().with_file_name("component-cache");

@@ -1,0 +1,323 @@
+//! The users of the service: who they are, what they are to the component, and the API tokens that let them in.
+//!
+//! They are made on the machine of the deployment (`fabric-auth user add`). There is no first user and no password.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::{Deserialize, Serialize};
+
+use super::secret;
+use crate::clock::SharedClock;
+use crate::contract::{Caller, CallerKind, Error, TeamMembership, TeamRole};
+use crate::service::records::{Record, Records, name_of};
+use crate::storage::Storage;
+
+/// What every API token begins with.
+pub const API_TOKEN_PREFIX: &str = "fabric_auth_";
+
+/// Longest name of a user, in bytes, as the contract has it.
+const MAX_NAME_BYTES: usize = 256;
+
+/// How often a record is read anew when somebody else changes it at the same time.
+const ATTEMPTS: usize = 5;
+
+/// Whom the service knows.
+#[derive(Clone)]
+pub struct Users {
+    users: Records,
+    api_tokens: Records,
+}
+
+/// A user of the service.
+#[derive(Clone, Debug, PartialEq)]
+pub struct User {
+    /// The name in Prophecy, or the name of a process. 1 to 256 bytes without control characters.
+    pub name: String,
+    /// A person, or a process that works unattended. Operators are on the machine itself and not users.
+    pub kind: CallerKind,
+    /// The e-mail address by which Prophecy knows the person.
+    pub email: Option<String>,
+    /// Whether they administer the Prophecy cluster.
+    pub cluster_admin: bool,
+    /// Their teams.
+    pub teams: Vec<TeamMembership>,
+}
+
+/// An API token as it may be shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiToken {
+    /// Names it: the beginning of its digest.
+    pub id: String,
+    /// How long ago it was made.
+    pub age: Duration,
+    /// How long it still lasts; none if it does not end by itself.
+    pub expires_in: Option<Duration>,
+}
+
+/// A user as stored. `id` is random: a user who is removed and added again is another one, whom old API tokens do not let
+/// in.
+#[derive(Clone, Serialize, Deserialize)]
+struct StoredUser {
+    id: String,
+    name: String,
+    kind: StoredKind,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email: Option<String>,
+    cluster_admin: bool,
+    teams: Vec<StoredTeam>,
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum StoredKind {
+    Person,
+    Workload,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+struct StoredTeam {
+    team: String,
+    admin: bool,
+}
+
+/// An API token as stored, under its digest.
+#[derive(Serialize, Deserialize)]
+struct StoredApiToken {
+    /// Name of the user's record.
+    user: String,
+    /// The user's `id`.
+    id: String,
+    /// Seconds it lasts from its making.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    life: Option<u64>,
+}
+
+impl Users {
+    /// The users in this store.
+    pub fn new(storage: Arc<dyn Storage>, clock: SharedClock) -> Self {
+        Self {
+            users: Records::new(storage.clone(), clock.clone(), "user"),
+            api_tokens: Records::new(storage, clock, "api-token"),
+        }
+    }
+
+    /// Adds a user.
+    ///
+    /// # Errors
+    /// `invalid-input` naming `name`, `kind`, `email` or `teams`; `conflict` when there is one of this name;
+    /// `unavailable`, `internal`.
+    pub async fn add(&self, user: &User) -> Result<(), Error> {
+        let id = secret::make("")?.expose_secret().to_owned();
+        let stored = StoredUser::new(id, user)?;
+        if self.users.put(&name_of(&user.name), &stored, None).await? {
+            return Ok(());
+        }
+        Err(Error::Conflict(format!("There is a user named {:?} already; change or remove that one.", user.name)))
+    }
+
+    /// Gives a user other roles, teams or another address. API tokens and sessions stay, with the new roles.
+    ///
+    /// # Errors
+    /// As [`add`](Self::add), and `not-found`.
+    pub async fn replace(&self, user: &User) -> Result<(), Error> {
+        let name = name_of(&user.name);
+        for _ in 0..ATTEMPTS {
+            let present: Record<StoredUser> = self.users.get(&name).await?.ok_or_else(|| not_found(&user.name))?;
+            let stored = StoredUser::new(present.value.id, user)?;
+            if self.users.put(&name, &stored, Some(present.revision)).await? {
+                return Ok(());
+            }
+        }
+        Err(Error::Conflict("Somebody else keeps changing this user; try again.".to_owned()))
+    }
+
+    /// All users, by name.
+    ///
+    /// # Errors
+    /// `unavailable`.
+    pub async fn list(&self) -> Result<Vec<User>, Error> {
+        let stored: Vec<(String, Record<StoredUser>)> = self.users.all().await?;
+        let mut users: Vec<User> = stored.into_iter().map(|(_, record)| record.value.into()).collect();
+        users.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(users)
+    }
+
+    /// A user, by name.
+    ///
+    /// # Errors
+    /// `not-found`, `unavailable`, `internal`.
+    pub async fn get(&self, name: &str) -> Result<User, Error> {
+        let record: Option<Record<StoredUser>> = self.users.get(&name_of(name)).await?;
+        record.map(|record| record.value.into()).ok_or_else(|| not_found(name))
+    }
+
+    /// Removes a user with their API tokens, which end their sessions.
+    ///
+    /// # Errors
+    /// `not-found`, `unavailable`, `internal`.
+    pub async fn remove(&self, name: &str) -> Result<(), Error> {
+        let record = name_of(name);
+        let present: Option<Record<StoredUser>> = self.users.get(&record).await?;
+        let revision = present.ok_or_else(|| not_found(name))?.revision;
+        if !self.users.delete(&record, revision).await? {
+            return Err(Error::Conflict("Somebody else has just changed this user; try again.".to_owned()));
+        }
+        self.revoke_api_tokens(name).await.map(drop)
+    }
+
+    /// Makes an API token for a user, for as long as `life` says. It is given this once and stored as a digest.
+    ///
+    /// # Errors
+    /// `not-found` for the user, `unavailable`, `internal`.
+    pub async fn issue_api_token(&self, name: &str, life: Option<Duration>) -> Result<SecretString, Error> {
+        let user = name_of(name);
+        let present: Option<Record<StoredUser>> = self.users.get(&user).await?;
+        let id = present.ok_or_else(|| not_found(name))?.value.id;
+        let token = secret::make(API_TOKEN_PREFIX)?;
+        let stored = StoredApiToken { user, id, life: life.map(|life| life.as_secs()) };
+        if self.api_tokens.put(&name_of(token.expose_secret()), &stored, None).await? {
+            return Ok(token);
+        }
+        Err(Error::Internal("The operating system gave the same random bytes twice.".to_owned()))
+    }
+
+    /// The API tokens of a user.
+    ///
+    /// # Errors
+    /// `unavailable`.
+    pub async fn api_tokens(&self, name: &str) -> Result<Vec<ApiToken>, Error> {
+        let tokens = self.stored_api_tokens(name).await?;
+        Ok(tokens.iter().map(|(digest, record)| record.describe(digest)).collect())
+    }
+
+    /// Revokes all API tokens of a user, which ends their sessions, and gives how many.
+    ///
+    /// # Errors
+    /// `unavailable`: some may be left.
+    pub async fn revoke_api_tokens(&self, name: &str) -> Result<usize, Error> {
+        let tokens = self.stored_api_tokens(name).await?;
+        for (digest, record) in &tokens {
+            self.api_tokens.delete(digest, record.revision).await?;
+        }
+        Ok(tokens.len())
+    }
+
+    async fn stored_api_tokens(&self, name: &str) -> Result<Vec<(String, Record<StoredApiToken>)>, Error> {
+        let user = name_of(name);
+        let all: Vec<(String, Record<StoredApiToken>)> = self.api_tokens.all().await?;
+        Ok(all.into_iter().filter(|(_, record)| record.value.user == user).collect())
+    }
+
+    /// The digest of what may be an API token; none for what cannot be one.
+    pub(super) fn digest_of(shown: &str) -> Option<String> {
+        secret::record_name(API_TOKEN_PREFIX, shown)
+    }
+
+    /// Whom the API token of this digest lets in, now.
+    pub(super) async fn of_api_token(&self, digest: &str) -> Result<Option<User>, Error> {
+        let Some(token) = self.api_tokens.get::<StoredApiToken>(digest).await? else { return Ok(None) };
+        if token.remaining() == Some(Duration::ZERO) {
+            return Ok(None);
+        }
+        let user: Option<Record<StoredUser>> = self.users.get(&token.value.user).await?;
+        Ok(user.filter(|user| user.value.id == token.value.id).map(|user| user.value.into()))
+    }
+
+    /// Forgets API tokens that have ended.
+    pub(super) async fn clear_out(&self) -> Result<(), Error> {
+        let all: Vec<(String, Record<StoredApiToken>)> = self.api_tokens.all().await?;
+        for (digest, record) in all.iter().filter(|(_, record)| record.remaining() == Some(Duration::ZERO)) {
+            self.api_tokens.delete(digest, record.revision).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Record<StoredApiToken> {
+    fn remaining(&self) -> Option<Duration> {
+        self.value.life.map(|life| Duration::from_secs(life).saturating_sub(self.age))
+    }
+
+    fn describe(&self, digest: &str) -> ApiToken {
+        ApiToken { id: digest.chars().take(12).collect(), age: self.age, expires_in: self.remaining() }
+    }
+}
+
+impl User {
+    /// The user as the component is told of them.
+    pub(crate) fn caller(&self, tenant: &str) -> Caller {
+        Caller {
+            tenant: tenant.to_owned(),
+            kind: self.kind,
+            user: self.name.clone(),
+            email: self.email.clone(),
+            cluster_admin: self.cluster_admin,
+            teams: self.teams.clone(),
+            on_behalf_of: None,
+        }
+    }
+}
+
+impl StoredUser {
+    fn new(id: String, user: &User) -> Result<Self, Error> {
+        let kind = match user.kind {
+            CallerKind::Person => StoredKind::Person,
+            CallerKind::Workload if user.cluster_admin => {
+                return Err(Error::invalid("cluster_admin", "Only a person administers the cluster."));
+            }
+            CallerKind::Workload => StoredKind::Workload,
+            CallerKind::Operator => return Err(Error::invalid("kind", "A user is a person or a workload.")),
+        };
+        check_text("name", &user.name)?;
+        user.email.iter().try_for_each(|email| check_text("email", email))?;
+        user.teams.iter().try_for_each(|membership| check_text("teams", &membership.team))?;
+        Ok(Self {
+            id,
+            name: user.name.clone(),
+            kind,
+            email: user.email.clone(),
+            cluster_admin: user.cluster_admin,
+            teams: user.teams.iter().map(StoredTeam::from).collect(),
+        })
+    }
+}
+
+impl From<StoredUser> for User {
+    fn from(stored: StoredUser) -> Self {
+        Self {
+            name: stored.name,
+            kind: match stored.kind {
+                StoredKind::Person => CallerKind::Person,
+                StoredKind::Workload => CallerKind::Workload,
+            },
+            email: stored.email,
+            cluster_admin: stored.cluster_admin,
+            teams: stored.teams.into_iter().map(TeamMembership::from).collect(),
+        }
+    }
+}
+
+impl From<&TeamMembership> for StoredTeam {
+    fn from(membership: &TeamMembership) -> Self {
+        Self { team: membership.team.clone(), admin: membership.role == TeamRole::Admin }
+    }
+}
+
+impl From<StoredTeam> for TeamMembership {
+    fn from(stored: StoredTeam) -> Self {
+        Self { team: stored.team, role: if stored.admin { TeamRole::Admin } else { TeamRole::Member } }
+    }
+}
+
+fn check_text(field: &str, text: &str) -> Result<(), Error> {
+    if text.trim().is_empty() || text.len() > MAX_NAME_BYTES || text.chars().any(char::is_control) {
+        return Err(Error::invalid(field, "It must be 1 to 256 bytes of text without control characters."));
+    }
+    Ok(())
+}
+
+fn not_found(name: &str) -> Error {
+    Error::NotFound(format!("There is no user named {name:?}. `fabric-auth user list` shows those there are."))
+}

@@ -1,0 +1,129 @@
+//! Starting the service, and ending it in order.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::access::{Access, Attempts};
+use super::metrics::Metrics;
+use super::records::Records;
+use super::router::router;
+use super::settings::ServiceSettings;
+use super::state::{Origin, Parts, Service};
+use super::transport::{BindError, Listener};
+use crate::clock::SharedClock;
+use crate::contract::Error;
+use crate::database::Backend;
+use crate::fabric_auth::FabricAuth;
+use crate::keys::KeyRing;
+
+/// How often what has ended is forgotten in the store.
+const CLEAR_OUT_EVERY: Duration = Duration::from_secs(600);
+
+/// What a service is made of.
+pub struct ServiceParts<'a> {
+    /// The host, built over the same database and the same key ring.
+    pub host: FabricAuth,
+    /// The database.
+    pub database: &'a dyn Backend,
+    /// The key ring.
+    pub keys: KeyRing,
+    /// The clock that the host goes by.
+    pub clock: SharedClock,
+    /// The tenant that the service is for.
+    pub tenant: String,
+    /// Where browsers find the service: scheme, host and port (`deployment.base_url`).
+    pub base_url: String,
+    /// The deployment's redirect URLs, the default first.
+    pub redirect_urls: Vec<String>,
+    /// What the operator has set.
+    pub settings: ServiceSettings,
+}
+
+/// A service that listens.
+pub struct Running {
+    listener: Listener,
+    service: Service,
+}
+
+/// Why a service cannot begin.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServiceError {
+    /// Everybody could read what is sent.
+    #[error(
+        "service.listen is {0}, where plain http could be read on its way. Give service.tls_certificate_file and \
+         service.tls_key_file, or name the reverse proxy in front in service.trusted_proxies"
+    )]
+    Exposed(SocketAddr),
+    /// The base URL is no origin.
+    #[error(
+        "deployment.base_url is {0:?}; the service needs it without a path, such as \"https://prophecy.example.com\""
+    )]
+    BaseUrl(String),
+    /// The port or the certificate cannot be used.
+    #[error("service: {0}")]
+    NotBound(#[from] BindError),
+}
+
+impl Running {
+    /// Binds the port; from then on clients can connect, and are served once [`serve`](Self::serve) is called.
+    ///
+    /// # Errors
+    /// [`ServiceError`].
+    pub async fn bind(parts: ServiceParts<'_>) -> Result<Self, ServiceError> {
+        let settings = Arc::new(parts.settings);
+        if settings.is_exposed() {
+            return Err(ServiceError::Exposed(settings.listen));
+        }
+        let origin = Origin::of(&parts.base_url).ok_or_else(|| ServiceError::BaseUrl(parts.base_url.clone()))?;
+        let listener = Listener::bind(settings.clone()).await?;
+        let storage = parts.database.storage();
+        let service = Service::new(Parts {
+            access: Access::new(storage.clone(), parts.clock.clone(), settings.session_life),
+            attempts: Attempts::new(),
+            sign_ins: Records::new(storage.clone(), parts.clock.clone(), "sign-in"),
+            metrics: Metrics::new(&parts.host),
+            ledger: parts.database.ledger(),
+            storage,
+            host: parts.host,
+            keys: parts.keys,
+            clock: parts.clock,
+            tenant: parts.tenant,
+            origin,
+            redirect_urls: parts.redirect_urls,
+            settings,
+        });
+        Ok(Self { listener, service })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.listener.address()
+    }
+
+    /// Serves until `stop` completes; then takes no new connection, ends the requests that have begun and returns. The
+    /// host is not ended: [`FabricAuth::finish`] waits for renewals.
+    pub async fn serve(self, stop: impl Future<Output = ()>) {
+        let router = router(&self.service);
+        tokio::select! {
+            () = self.listener.serve(router, stop) => {}
+            () = clear_out(&self.service) => {}
+        }
+    }
+}
+
+/// Forgets what has ended, from time to time. Never completes.
+async fn clear_out(service: &Service) {
+    loop {
+        service.clock.sleep_until(service.clock.monotonic().saturating_add(CLEAR_OUT_EVERY)).await;
+        let cleared: Result<(), Error> = async {
+            service.access.clear_out().await?;
+            super::console::clear_out(service).await
+        }
+        .await;
+        if let Err(error) = cleared {
+            tracing::warn!(%error, "sessions that have ended could not be cleared out");
+        }
+    }
+}

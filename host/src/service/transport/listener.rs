@@ -1,0 +1,149 @@
+//! The listener: takes connections, bounds what each may cost, and ends in order.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::{Extension, Router};
+use hyper::server::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use super::client::Arrival;
+use super::connections::{Connections, Place};
+use super::tls::{Tls, TlsFilesError};
+use crate::service::settings::ServiceSettings;
+
+/// How long a TLS handshake may take, and how long the head of a request, waiting for it included.
+const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
+const HEAD_WITHIN: Duration = Duration::from_secs(30);
+
+/// How large the head of a request may be.
+const LARGEST_HEAD: usize = 32 * 1024;
+const LARGEST_HEADER_LIST: u32 = 32 * 1024;
+
+/// Requests at once on one HTTP/2 connection.
+const MOST_STREAMS: u32 = 64;
+
+/// How long requests that have begun may go on after the service was told to end. Renewals are waited for beyond that.
+const END_WITHIN: Duration = Duration::from_secs(30);
+
+/// A bound port.
+pub(crate) struct Listener {
+    tcp: TcpListener,
+    tls: Option<Arc<Tls>>,
+    settings: Arc<ServiceSettings>,
+    connections: Connections,
+}
+
+impl Listener {
+    /// Binds the port and reads the certificate.
+    pub(crate) async fn bind(settings: Arc<ServiceSettings>) -> Result<Self, BindError> {
+        let tls = settings.tls.clone().map(Tls::load).transpose()?.map(Arc::new);
+        let address = settings.listen;
+        let tcp = TcpListener::bind(address).await.map_err(|source| BindError::NotBound { address, source })?;
+        Ok(Self { tcp, tls, settings, connections: Connections::default() })
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.tcp.local_addr().unwrap_or(self.settings.listen)
+    }
+
+    /// Serves until `stop` completes, and then what has begun.
+    pub(crate) async fn serve(self, router: Router, stop: impl Future<Output = ()>) {
+        let graceful = GracefulShutdown::new();
+        let mut open = JoinSet::new();
+        let mut stop = std::pin::pin!(stop);
+        loop {
+            let accepted = tokio::select! {
+                () = &mut stop => break,
+                accepted = self.tcp.accept() => accepted,
+            };
+            while open.try_join_next().is_some() {}
+            match accepted {
+                Ok((stream, peer)) => {
+                    let is_proxy = self.settings.is_proxy(peer.ip().to_canonical());
+                    // One too many is closed at once: to let it wait would only move the queue.
+                    let Some(place) = self.connections.take(peer.ip(), is_proxy) else { continue };
+                    let (tls, router, watcher) = (self.tls.clone(), router.clone(), graceful.watcher());
+                    open.spawn(serve(stream, peer, tls, router, watcher, place));
+                }
+                // Too many open files, say: waiting is all that helps.
+                Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+            }
+        }
+        drop(self.tcp);
+        if timeout(END_WITHIN, graceful.shutdown()).await.is_err() {
+            tracing::warn!("requests that took too long were cut off at the end of the service");
+        }
+    }
+}
+
+/// Why the service cannot listen.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BindError {
+    /// The address cannot be listened at.
+    #[error("{address} cannot be listened at ({source})")]
+    NotBound {
+        /// The address.
+        address: SocketAddr,
+        /// What is in the way.
+        source: io::Error,
+    },
+    /// The certificate cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsFilesError),
+}
+
+async fn serve(
+    stream: TcpStream,
+    peer: SocketAddr,
+    tls: Option<Arc<Tls>>,
+    router: Router,
+    watcher: Watcher,
+    _place: Place,
+) {
+    let _ = stream.set_nodelay(true);
+    let arrival = Arrival { peer: peer.ip().to_canonical(), tls: tls.is_some() };
+    let router = router.layer(Extension(arrival));
+    match tls {
+        None => http1(stream, router, watcher).await,
+        Some(tls) => {
+            let Ok(Ok(stream)) = timeout(HANDSHAKE_WITHIN, tls.acceptor().accept(stream)).await else { return };
+            if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
+                http2(stream, router, watcher).await;
+            } else {
+                http1(stream, router, watcher).await;
+            }
+        }
+    }
+}
+
+/// What a connection ends with concerns nobody here.
+async fn http1(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, router: Router, watcher: Watcher) {
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_WITHIN)
+        .max_buf_size(LARGEST_HEAD)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    let _ = watcher.watch(connection).await;
+}
+
+async fn http2(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, router: Router, watcher: Watcher) {
+    let connection = http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .keep_alive_interval(HEAD_WITHIN)
+        .keep_alive_timeout(HANDSHAKE_WITHIN)
+        .max_header_list_size(LARGEST_HEADER_LIST)
+        .max_concurrent_streams(MOST_STREAMS)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    let _ = watcher.watch(connection).await;
+}
