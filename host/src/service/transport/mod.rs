@@ -4,6 +4,7 @@ mod client;
 mod connections;
 mod headers;
 mod listener;
+mod stalling;
 mod tls;
 
 pub(super) use self::client::{Client, identify};
