@@ -19,6 +19,7 @@ use fabric_auth::keys::KeyRing;
 use super::context::Context;
 use super::failure::Failure;
 use super::journal_report::ReportView;
+use super::words::{self, Word};
 
 /// What verification can find, and where that ends.
 pub(super) const BOUND: &str = "\
@@ -75,16 +76,8 @@ pub(super) struct Tail {
     #[arg(long, value_name = "USER")]
     actor: Option<String>,
     /// Only events of this kind, such as sign-in-completed or service-principal-used
-    #[arg(long, value_name = "ACTION", value_parser = action)]
-    action: Option<String>,
-}
-
-/// An action by its name.
-fn action(text: &str) -> Result<String, &'static str> {
-    let is_known = serde_json::from_value::<Action>(text.into()).is_ok();
-    is_known
-        .then(|| text.to_owned())
-        .ok_or("there is no such action; `fabric-auth journal tail` shows those that occur")
+    #[arg(long, value_name = "ACTION", value_parser = words::parser::<Action>())]
+    action: Option<Action>,
 }
 
 impl Journal {
@@ -158,9 +151,10 @@ impl Tail {
     }
 
     fn asks_for(&self, event: &EventView) -> bool {
-        [("fabric", &self.fabric), ("actor", &self.actor), ("action", &self.action)]
+        let action = self.action.map(Word::word);
+        [("fabric", self.fabric.as_deref()), ("actor", self.actor.as_deref()), ("action", action)]
             .iter()
-            .all(|(member, asked)| asked.is_none() || event.text(member) == asked.as_deref())
+            .all(|(member, asked)| asked.is_none() || event.text(member) == *asked)
     }
 }
 

@@ -3,6 +3,7 @@
 use super::administration::RefreshTokenPolicy;
 use super::databricks_oauth::{AdvisoryKind, Registration, RejectionVerdict, SessionControl, TestStep};
 use super::{Activity, Authentication, FabricKind, IdentityKind, SignInReason};
+use crate::journal::Action;
 
 /// An enumeration of the contract.
 pub trait Word: Copy + PartialEq + Send + Sync + 'static {
@@ -76,5 +77,44 @@ words! {
         AccessToken = "access-token",
         Identity = "identity",
         Compute = "compute",
+    }
+    Action {
+        AppConnectionSet = "app-connection-set",
+        AppConnectionRemoved = "app-connection-removed",
+        AppConnectionSecretRefused = "app-connection-secret-refused",
+        FabricCreated = "fabric-created",
+        FabricChanged = "fabric-changed",
+        FabricRemoved = "fabric-removed",
+        SignInBegun = "sign-in-begun",
+        SignInCompleted = "sign-in-completed",
+        SignOut = "sign-out",
+        Renewal = "renewal",
+        ServicePrincipalToken = "service-principal-token",
+        ServicePrincipalUsed = "service-principal-used",
+        TokenRejected = "token-rejected",
+        LateReplyDropped = "late-reply-dropped",
+        GrantEnded = "grant-ended",
+        PersonalAccessTokenSet = "personal-access-token-set",
+        PersonalAccessTokenRemoved = "personal-access-token-removed",
+        RestoredGrantMarked = "restored-grant-marked",
+        ConnectionTested = "connection-tested",
+        Resealed = "resealed",
+        AppConnectionUnreadable = "app-connection-unreadable",
+        FabricUnreadable = "fabric-unreadable",
+        GrantUnreadable = "grant-unreadable",
+        ServicePrincipalSecretEnding = "service-principal-secret-ending",
+        SessionEnding = "session-ending",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn actions_are_spelled_as_the_journal_has_them() {
+        for (word, action) in Action::WORDS {
+            assert_eq!(serde_json::to_value(action).unwrap(), *word);
+        }
     }
 }

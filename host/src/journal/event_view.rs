@@ -41,6 +41,11 @@ impl EventView {
         self.event.get(member).and_then(Value::as_str)
     }
 
+    /// The case of the error that it ended with; none if it succeeded.
+    pub fn failure(&self) -> Option<&str> {
+        self.event.get("outcome")?.get("failed")?.as_str()
+    }
+
     /// Counts the events of the database.
     pub fn sequence(&self) -> i64 {
         self.sequence

@@ -15,8 +15,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 
 use super::failure;
-use super::layout::{Place, bare_page, form_token, page};
-use super::local_path::{local_path, with_query};
+use super::layout::{bare_page, form_token, prompt_page};
+use super::local_path::{fabric_path, local_path, with_query};
 use super::pending::Pending;
 use crate::contract::administration::FabricDescription;
 use crate::contract::{Authentication, Error};
@@ -68,14 +68,13 @@ async fn prompt(user: ConsoleUser, State(service): State<Service>, Query(wanted)
 async fn ask(service: &Service, user: &ConsoleUser, wanted: &Wanted) -> Result<Response, Error> {
     let fabric = service.host.get_fabric(&user.caller, &wanted.fabric).await?;
     if fabric.settings.authentication == Authentication::PersonalAccessToken {
-        let encoded: String = form_urlencoded::byte_serialize(wanted.fabric.as_bytes()).collect();
-        return Ok(Redirect::to(&format!("/fabrics/{}", encoded.replace('+', "%20"))).into_response());
+        return Ok(Redirect::to(&fabric_path(&wanted.fabric)).into_response());
     }
     if service.host.sign_in_status(&user.caller, &wanted.fabric).await?.required.is_none() {
         return Ok(Redirect::to(local_path(&wanted.next)).into_response());
     }
     let redirect_url = redirect_url(service).unwrap_or_default();
-    Ok(page(user, Place::Fabrics, "Connect to Databricks", &dialog(user, wanted, &fabric, &redirect_url)))
+    Ok(prompt_page("Connect to Databricks", &dialog(user, wanted, &fabric, &redirect_url)))
 }
 
 fn dialog(user: &ConsoleUser, wanted: &Wanted, fabric: &FabricDescription, redirect_url: &str) -> Markup {
@@ -86,8 +85,9 @@ fn dialog(user: &ConsoleUser, wanted: &Wanted, fabric: &FabricDescription, redir
         input type="hidden" name="next" value=(local_path(&wanted.next));
     };
     html! {
-        section .prompt data-connect=(with_query("/connect/status", &[("fabric", &wanted.fabric)]))
+        div data-connect=(with_query("/connect/status", &[("fabric", &wanted.fabric)]))
             data-next=(local_path(&wanted.next)) {
+            a .button .close href=(local_path(&wanted.cancel)) aria-label="Close" { "×" }
             p {
                 "Log in with your Databricks account to use the fabric " strong { (wanted.fabric) } " on "
                 strong { (workspace) } "."

@@ -95,6 +95,12 @@ pub(super) fn bare_page(status: StatusCode, title: &str, content: &Markup) -> Re
     document(status, &whole(title, &body))
 }
 
+/// A page that asks for one thing, in front of everything else.
+pub(super) fn prompt_page(title: &str, content: &Markup) -> Response {
+    let body = html! { main #content { section .prompt aria-labelledby="asks" { h1 #asks { (title) } (content) } } };
+    document(StatusCode::OK, &whole(title, &body))
+}
+
 /// What a form carries to show that it is of this session.
 pub(super) fn form_token(session: &SessionSecret) -> Markup {
     html! { input type="hidden" name=(FORM_TOKEN) value=(session.form_token().expose_secret()); }

@@ -1,13 +1,28 @@
 //! The console: pages for people, made on the server. They need no script, but where a browser runs it, `console.js` makes
 //! forms say what is wrong while they are filled in, and pages go on by themselves after a sign-in.
 
+mod app_connection_form;
 mod assets;
 mod callback;
 mod connect;
+mod editors;
+mod elements;
+mod fabric_fields;
+mod fabric_form;
+mod fabric_state;
+mod fabric_test;
+mod fabrics;
+mod journal;
+mod keys;
 mod layout;
 mod local_path;
+mod overview;
+mod own_token;
 mod pending;
+mod people;
+mod security;
 mod session;
+mod timeline;
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -27,6 +42,16 @@ pub(super) fn router(service: &Service) -> Router<Service> {
         .merge(session::router())
         .merge(connect::router())
         .merge(callback::router())
+        .merge(overview::router())
+        .merge(fabrics::router())
+        .merge(fabric_form::router())
+        .merge(fabric_test::router())
+        .merge(own_token::router())
+        .merge(editors::router())
+        .merge(people::router())
+        .merge(journal::router())
+        .merge(security::router())
+        .merge(keys::router())
         .route_layer(from_fn_with_state(service.clone(), for_us))
 }
 
@@ -61,11 +86,15 @@ pub(super) fn refusal(status: StatusCode, message: &str) -> Response {
 /// A page that tells an error, and who must act.
 pub(super) fn failure(error: &Error) -> Response {
     let content = html! {
-        p { (error.message()) }
-        p { "Who can act on it: " (error.actor()) "." }
+        (elements::problem(error))
         p { a href="/" { "To the overview" } }
     };
-    layout::bare_page(super::problem::status_of(error), "That did not work", &content)
+    layout::bare_page(problem_status(error), "That did not work", &content)
+}
+
+/// The status of a page that tells an error.
+fn problem_status(error: &Error) -> StatusCode {
+    super::problem::status_of(error)
 }
 
 /// Forgets sign-ins whose time is over.
