@@ -6,8 +6,8 @@ use std::sync::Mutex;
 
 use fabric_auth::contract::Caller;
 use fabric_auth_tests::{DEV, HttpAnswer, HttpClient, ServiceWorld};
-use http::Method;
 use http::header::{CONTENT_TYPE, COOKIE, ORIGIN, SET_COOKIE};
+use http::{Method, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
 
 /// What a form is sent with.
@@ -77,13 +77,12 @@ impl Browser {
 
     /// Whether the console knows who this is.
     pub(crate) async fn is_signed_in(&self) -> bool {
-        let answer = self.get("/connect?fabric=none").await;
-        !answer.header("location").starts_with("/sign-in")
+        self.get("/").await.status == StatusCode::OK
     }
 
-    /// What the forms of this browser's session carry, as they stand on the prompt for the fabric [`DEV`].
+    /// What the forms of this browser's session carry.
     pub(crate) async fn form_token(&self) -> String {
-        let page = self.get(&format!("/connect?fabric={DEV}")).await;
+        let page = self.get("/").await;
         value_of(&page.text(), "form_token").unwrap_or_else(|| panic!("no form token in {page:?}"))
     }
 

@@ -1,28 +1,39 @@
 //! Forms: what changes anything is done for a page of the sender's own session, and for nothing else (CSRF).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 
 use fabric_auth::storage::Storage as _;
-use fabric_auth_tests::{DEV, HttpAnswer, ServiceWorld, alice, bob};
-use http::StatusCode;
+use fabric_auth_tests::{HttpAnswer, ServiceWorld, bob};
 use http::header::SET_COOKIE;
+use http::{Method, StatusCode};
 use secrecy::ExposeSecret as _;
 
-use crate::browser::{Browser, Fields, encoded};
+use crate::browser::{Browser, Fields, attributes, encoded};
+use crate::routes::{FORMS, FormRoute, PAGES, administrator};
 
-/// Every route that takes a form from somebody who has a session, with fields that would do something.
-const FORMS: [(&str, &Fields<'_>); 2] =
-    [("/connect", &[("fabric", DEV), ("next", "/"), ("same_tab", "yes")]), ("/sign-out", &[])];
+/// What there is at a path that is none.
+const PROBLEM: &str = "application/problem+json";
 
-/// The pages, none of which changes anything.
-const PAGES: [&str; 4] =
-    ["/sign-in", "/connect?fabric=dev", "/connect/status?fabric=dev", "/connect/lost?why=malformed"];
-
-/// Every record in the store, with its revision.
-async fn records(service: &ServiceWorld) -> BTreeMap<String, u64> {
+/// Everything that a form could change: each record with its revision, and the key ring.
+async fn state(service: &ServiceWorld) -> (BTreeMap<String, u64>, Vec<u8>) {
     let page = service.world.database.storage().list("", None, 1_000).await.expect("the records");
     assert!(page.next.is_none(), "there are more records than this test looks at");
-    page.entries.into_iter().map(|(key, entry)| (key, entry.revision)).collect()
+    let ring = fs::read(service.world.folder().join("keyring.json")).expect("a key ring");
+    (page.entries.into_iter().map(|(key, entry)| (key, entry.revision)).collect(), ring)
+}
+
+/// A service in which the administrator has a session of the console and one with Databricks.
+async fn with_administrator() -> (ServiceWorld, Browser) {
+    let service = ServiceWorld::new().await;
+    service.world.sign_in(&administrator()).await;
+    let browser = Browser::signed_in(&service, &administrator()).await;
+    (service, browser)
+}
+
+/// The fields of a form, and the token of a session.
+fn with_token<'a>(form: &FormRoute, token: &'a str) -> Vec<(&'a str, &'a str)> {
+    [&[("form_token", token)], form.fields].concat()
 }
 
 #[track_caller]
@@ -33,8 +44,7 @@ fn assert_refused(answer: &HttpAnswer, why: &str) {
 
 #[tokio::test]
 async fn a_form_that_does_not_say_that_it_comes_from_here_changes_nothing() {
-    let service = ServiceWorld::new().await;
-    let browser = Browser::signed_in(&service, &alice()).await;
+    let (service, browser) = with_administrator().await;
     let (token, here) = (browser.form_token().await, service.base_url.clone());
     let other_port = format!("{here}0");
     let origins: [&Fields<'_>; 9] = [
@@ -48,26 +58,23 @@ async fn a_form_that_does_not_say_that_it_comes_from_here_changes_nothing() {
         &[("origin", &here), ("origin", "https://evil.example")],
         &[("referer", &here)],
     ];
-    let before = records(&service).await;
-    for (path, fields) in FORMS {
-        let fields = [&[("form_token", token.as_str())], fields].concat();
+    let before = state(&service).await;
+    for form in FORMS {
         for origin in origins {
-            assert_refused(&browser.submit_with(path, origin, &fields).await, &format!("{path} with {origin:?}"));
+            let answer = browser.submit_with(form.path, origin, &with_token(&form, &token)).await;
+            assert_refused(&answer, &format!("{} with {origin:?}", form.path));
         }
     }
-    assert_eq!(records(&service).await, before);
+    assert_eq!(state(&service).await, before);
     assert!(browser.is_signed_in().await);
     service.end().await;
 }
 
 #[tokio::test]
 async fn a_form_without_the_token_of_its_session_changes_nothing() {
-    let service = ServiceWorld::new().await;
-    let api_token = service.api_token(&alice()).await;
-    let browser = Browser::new(&service);
-    browser.sign_in(&api_token).await;
+    let (service, browser) = with_administrator().await;
     let same_person = Browser::new(&service);
-    same_person.sign_in(&api_token).await;
+    same_person.sign_in(&service.users().issue_api_token("alice", None).await.unwrap()).await;
     let somebody_else = Browser::signed_in(&service, &bob()).await;
     let own = browser.form_token().await;
     let tokens = [
@@ -80,33 +87,32 @@ async fn a_form_without_the_token_of_its_session_changes_nothing() {
         somebody_else.form_token().await,
         browser.cookie("fabric_auth_session").unwrap(),
     ];
-    let before = records(&service).await;
-    for (path, fields) in FORMS {
-        assert_refused(&browser.submit(path, fields).await, &format!("{path} without a token"));
+    let before = state(&service).await;
+    for form in FORMS {
+        assert_refused(&browser.submit(form.path, form.fields).await, &format!("{} without a token", form.path));
         for token in &tokens {
-            let fields = [&[("form_token", token.as_str())], fields].concat();
-            assert_refused(&browser.submit(path, &fields).await, &format!("{path} with {token:?}"));
+            let answer = browser.submit(form.path, &with_token(&form, token)).await;
+            assert_refused(&answer, &format!("{} with {token:?}", form.path));
         }
-        let in_query = format!("{path}?{}", encoded(&[("form_token", &own)]));
-        assert_refused(&browser.submit(&in_query, fields).await, &format!("{path} with the token in the query"));
+        let in_query = format!("{}?{}", form.path, encoded(&[("form_token", &own)]));
+        let answer = browser.submit(&in_query, form.fields).await;
+        assert_refused(&answer, &format!("{} with the token in the query", form.path));
     }
-    assert_eq!(records(&service).await, before);
+    assert_eq!(state(&service).await, before);
     assert!(browser.is_signed_in().await);
     service.end().await;
 }
 
 #[tokio::test]
 async fn without_a_session_no_form_does_anything() {
-    let service = ServiceWorld::new().await;
-    let browser = Browser::signed_in(&service, &alice()).await;
+    let (service, browser) = with_administrator().await;
     let token = browser.form_token().await;
-    let before = records(&service).await;
-    for (path, fields) in FORMS {
-        let fields = [&[("form_token", token.as_str())], fields].concat();
-        let answer = Browser::new(&service).submit(path, &fields).await;
-        assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{path}: {answer:?}");
+    let before = state(&service).await;
+    for form in FORMS {
+        let answer = Browser::new(&service).submit(form.path, &with_token(&form, &token)).await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{}: {answer:?}", form.path);
     }
-    assert_eq!(records(&service).await, before);
+    assert_eq!(state(&service).await, before);
     service.end().await;
 }
 
@@ -114,8 +120,8 @@ async fn without_a_session_no_form_does_anything() {
 #[tokio::test]
 async fn nobody_is_signed_in_to_the_console_by_a_form_of_another_site() {
     let service = ServiceWorld::new().await;
-    let api_token = service.api_token(&alice()).await;
-    let before = records(&service).await;
+    let api_token = service.api_token(&bob()).await;
+    let before = state(&service).await;
     let origins: [&Fields<'_>; 3] = [&[], &[("origin", "null")], &[("origin", "https://evil.example")]];
     for origin in origins {
         let browser = Browser::new(&service);
@@ -123,33 +129,30 @@ async fn nobody_is_signed_in_to_the_console_by_a_form_of_another_site() {
         assert_refused(&answer, &format!("{origin:?}"));
         assert!(!browser.is_signed_in().await);
     }
-    assert_eq!(records(&service).await, before);
+    assert_eq!(state(&service).await, before);
     service.end().await;
 }
 
 #[tokio::test]
 async fn a_link_changes_nothing() {
-    let service = ServiceWorld::new().await;
-    let api_token = service.api_token(&alice()).await;
-    let browser = Browser::new(&service);
-    browser.sign_in(&api_token).await;
+    let (service, browser) = with_administrator().await;
+    let api_token = service.api_token(&bob()).await;
     let token = browser.form_token().await;
-    let before = records(&service).await;
-    for (path, fields) in FORMS {
-        let fields = [&[("form_token", token.as_str())], fields].concat();
-        let answer = browser.get(&format!("{path}?{}", encoded(&fields))).await;
-        assert!(answer.headers.get(SET_COOKIE).is_none(), "{path}: {answer:?}");
-    }
     let stranger = Browser::new(&service);
+    let before = state(&service).await;
+    for form in FORMS {
+        let answer = browser.get(&format!("{}?{}", form.path, encoded(&with_token(&form, &token)))).await;
+        assert!(answer.headers.get(SET_COOKIE).is_none(), "{}: {answer:?}", form.path);
+    }
     stranger.get(&format!("/sign-in?{}", encoded(&[("api_token", api_token.expose_secret())]))).await;
     assert!(!stranger.is_signed_in().await);
     for page in PAGES {
         for browser in [&browser, &stranger] {
             browser.get(page).await;
-            browser.send(http::Method::HEAD, page, &[], "").await;
+            browser.send(Method::HEAD, page, &[], "").await;
         }
     }
-    assert_eq!(records(&service).await, before);
+    assert_eq!(state(&service).await, before);
     assert!(browser.is_signed_in().await);
     service.end().await;
 }
@@ -157,15 +160,32 @@ async fn a_link_changes_nothing() {
 /// Else it would show nothing that they are refused.
 #[tokio::test]
 async fn the_forms_of_these_tests_do_something_when_they_are_the_persons_own() {
-    let service = ServiceWorld::new().await;
-    for (number, (path, fields)) in FORMS.into_iter().enumerate() {
-        let caller = fabric_auth_tests::member(&format!("person-{number}"));
-        let browser = Browser::signed_in(&service, &caller).await;
+    for form in FORMS {
+        let (service, browser) = with_administrator().await;
         let token = browser.form_token().await;
-        let before = records(&service).await;
-        let answer = browser.submit(path, &[&[("form_token", token.as_str())], fields].concat()).await;
-        assert!(answer.status.is_success() || answer.status.is_redirection(), "{path}: {answer:?}");
-        assert_ne!(records(&service).await, before, "{path}");
+        let before = state(&service).await;
+        let answer = browser.submit(form.path, &with_token(&form, &token)).await;
+        let is_done = !matches!(answer.status.as_u16(), 401 | 403 | 405 | 500..);
+        assert!(is_done && answer.header("content-type") != PROBLEM, "{}: {answer:?}", form.path);
+        assert_eq!(state(&service).await != before, form.changes, "{}: {answer:?}", form.path);
+        service.end().await;
     }
+}
+
+/// A form that is added to a page is to be added to these tests.
+#[tokio::test]
+async fn every_form_of_every_page_is_among_those_that_are_tested() {
+    let (service, browser) = with_administrator().await;
+    let mut found = BTreeSet::new();
+    for page in PAGES {
+        let page = browser.get(page).await.text();
+        assert_eq!(page.matches("method=\"post\"").count(), page.matches("name=\"form_token\"").count(), "{page}");
+        let actions = attributes(&page, "action").into_iter().chain(attributes(&page, "formaction"));
+        found.extend(actions.chain(attributes(&page, "data-check")));
+    }
+    let known: BTreeSet<&str> = FORMS.iter().map(|form| form.path).collect();
+    let filters = ["/journal", "/editors/pipeline", "/editors/job", "/editors/job-settings"];
+    found.retain(|action| !known.contains(action.as_str()) && !filters.contains(&action.as_str()));
+    assert_eq!(found, BTreeSet::new());
     service.end().await;
 }

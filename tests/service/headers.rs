@@ -1,9 +1,12 @@
 //! The headers of every answer, whatever it answers.
 
-use fabric_auth_tests::{DEV, HttpAnswer, HttpClient, ServiceWorld, alice};
+use fabric_auth_tests::{DEV, HttpAnswer, HttpClient, ServiceWorld, bob};
 use http::{Method, StatusCode};
 
 use crate::browser::{Browser, attributes};
+use crate::routes::{PAGES, administrator};
+
+const HTML: &str = "text/html; charset=utf-8";
 
 const NOTHING: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox";
 
@@ -63,23 +66,47 @@ async fn answers_that_are_no_pages_may_load_nothing_and_are_kept_by_nobody() {
 #[tokio::test]
 async fn pages_may_load_what_this_service_has_and_nothing_else() {
     let service = ServiceWorld::new().await;
+    let admin = administrator();
+    service.world.sign_in(&admin).await;
+    let signed_in = Browser::signed_in(&service, &admin).await;
     let stranger = Browser::new(&service);
-    let member = Browser::signed_in(&service, &alice()).await;
-    let prompt = format!("/connect?fabric={DEV}");
-    for (browser, path) in [
-        (&stranger, "/sign-in"),
-        (&stranger, "/connect/lost?why=malformed"),
-        (&stranger, "/connect/lost?why=another-browser"),
-        (&member, prompt.as_str()),
-        (&member, "/connect?fabric=none"),
-    ] {
+    let of_strangers = ["/sign-in", "/connect/lost?why=malformed", "/connect/lost?why=another-browser"];
+    let of_all = PAGES.map(|page| (&signed_in, page)).into_iter().chain(of_strangers.map(|page| (&stranger, page)));
+    for (browser, path) in of_all {
         let answer = browser.get(path).await;
+        assert_eq!((answer.status, answer.header("content-type")), (StatusCode::OK, HTML), "{path}: {answer:?}");
         assert_guarded(&answer, CONSOLE, "no-store");
-        assert_eq!(answer.header("content-type"), "text/html; charset=utf-8", "{path}");
         assert_loads_nothing_of_others(&answer.text());
     }
-    let refused = stranger.submit_with("/sign-in", &[], &[]).await;
-    assert_guarded(&refused, CONSOLE, "no-store");
+    let member = Browser::signed_in(&service, &bob()).await;
+    for path in ["/connect?fabric=dev", "/fabric?name=dev", "/fabrics", "/editors/job"] {
+        let answer = member.get(path).await;
+        assert_guarded(&answer, CONSOLE, "no-store");
+        assert_loads_nothing_of_others(&answer.text());
+    }
+    for refused in [stranger.submit_with("/sign-in", &[], &[]).await, member.get("/connect?fabric=none").await] {
+        assert!(refused.status.is_client_error(), "{refused:?}");
+        assert_guarded(&refused, CONSOLE, "no-store");
+    }
+    service.end().await;
+}
+
+/// They come piece by piece, and so are made in another way.
+#[tokio::test]
+async fn pages_that_grow_are_guarded_like_all_others() {
+    let service = ServiceWorld::new().await;
+    let browser = Browser::signed_in(&service, &administrator()).await;
+    let token = browser.form_token().await;
+    for (path, fields) in [
+        ("/fabric/test", [("name", DEV), ("identity", "service-principal"), ("results_only", "")]),
+        ("/fabric/test", [("name", DEV), ("identity", "service-principal"), ("results_only", "yes")]),
+        ("/admin/keys/reseal", [("name", ""), ("identity", ""), ("results_only", "")]),
+    ] {
+        let answer = browser.submit(path, &[&[("form_token", token.as_str())][..], &fields].concat()).await;
+        assert_eq!((answer.status, answer.header("content-type")), (StatusCode::OK, HTML), "{path}: {answer:?}");
+        assert_guarded(&answer, CONSOLE, "no-store");
+        assert_loads_nothing_of_others(&answer.text());
+    }
     service.end().await;
 }
 
@@ -92,7 +119,7 @@ async fn style_script_and_icon_are_kept_for_a_minute_and_load_nothing() {
         assert_eq!(answer.status, StatusCode::OK, "{path}");
         assert_guarded(&answer, NOTHING, "private, max-age=60");
         let text = answer.text();
-        let elsewhere = ["@import", "//cdn", "https://", "import(", "eval(", "innerHTML", "document.write"];
+        let elsewhere = ["@import", "//cdn", "https://", "import(", "eval(", "document.write"];
         assert!(elsewhere.iter().all(|word| !text.contains(word)), "{path}");
     }
     service.end().await;

@@ -103,7 +103,8 @@ async fn a_sign_in_that_has_come_back_goes_on_to_this_service_only() {
         let location = answer.header("location");
         assert_local(location, tried);
         let page = browser.get(location).await.text();
-        attributes(&page, "href").iter().for_each(|target| assert_local(target, tried));
+        let targets = attributes(&page, "href");
+        targets.iter().filter(|target| *target != "#content").for_each(|target| assert_local(target, tried));
         service.world.host.sign_out(&alice(), DEV).await.unwrap();
     }
     service.end().await;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use fabric_auth::contract::Caller;
 use fabric_auth::service::User;
-use fabric_auth_tests::{DEV, ServiceWorld, alice, bob, cluster_admin, workload};
+use fabric_auth_tests::{ServiceWorld, alice, bob, cluster_admin, workload};
 use http::StatusCode;
 use secrecy::SecretString;
 
@@ -51,8 +51,8 @@ async fn signing_in_over_the_session_of_somebody_else_begins_another() {
     browser.plant(COOKIE, &planted);
     browser.sign_in(&service.api_token(&alice()).await).await;
     assert_ne!(browser.cookie(COOKIE).unwrap(), planted);
-    assert!(browser.get(&format!("/connect?fabric={DEV}")).await.text().contains("<span>alice</span>"));
-    assert!(attacker.get(&format!("/connect?fabric={DEV}")).await.text().contains("<span>bob</span>"));
+    assert!(browser.get("/").await.text().contains("<span>alice</span>"));
+    assert!(attacker.get("/").await.text().contains("<span>bob</span>"));
     service.end().await;
 }
 
@@ -144,11 +144,10 @@ async fn a_role_that_is_taken_away_is_gone_within_five_seconds() {
     let service = ServiceWorld::new().await;
     let admin = Caller { teams: alice().teams, ..cluster_admin() };
     let browser = Browser::signed_in(&service, &admin).await;
-    let prompt = format!("/connect?fabric={DEV}");
-    assert!(browser.get(&prompt).await.text().contains("href=\"/admin/security\""));
+    assert!(browser.get("/").await.text().contains("href=\"/admin/security\""));
     service.users().replace(&User { cluster_admin: false, ..user(&admin) }).await.unwrap();
     service.world.advance(KNOWN_FOR);
-    let page = browser.get(&prompt).await.text();
+    let page = browser.get("/").await.text();
     assert!(page.contains("href=\"/fabrics\"") && !page.contains("/admin/"), "{page}");
     service.end().await;
 }
