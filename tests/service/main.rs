@@ -34,3 +34,5 @@ mod routes;
 mod sessions;
 #[cfg(test)]
 mod slow_clients;
+#[cfg(test)]
+mod tls;
