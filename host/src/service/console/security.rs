@@ -131,7 +131,7 @@ fn chooser(apps: &[AppConnectionDescription], looked_at: Option<&AppConnectionDe
     html! {
         @if !own.is_empty() {
             nav aria-label="App connections" .actions {
-                @for app in &own {
+                @for app in own.iter().filter(|_| own.len() > 1) {
                     @let is_here = looked_at.is_some_and(|here| here.settings.name == app.settings.name);
                     a href=(with_query(PATH, &[("app", &app.settings.name)])) aria-current=[is_here.then_some("true")] {
                         (app.settings.name) @if app.settings.default { " (default)" }
