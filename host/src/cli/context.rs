@@ -286,7 +286,7 @@ fn deployment_of(config: &Config) -> Result<Deployment, Failure> {
 
 /// Completes when the process is told to end, by Ctrl-C or by a service manager. From the first call on, neither ends
 /// the process by itself.
-async fn told_to_end() {
+pub(crate) async fn told_to_end() {
     let mut terminate = match signal(SignalKind::terminate()) {
         Ok(terminate) => terminate,
         // Then the system's own handling stays in force.

@@ -6,7 +6,6 @@
 
 use std::fmt;
 use std::process::ExitCode;
-use std::thread;
 use std::time::Duration;
 
 use clap::Args;
@@ -16,10 +15,10 @@ use fabric_auth::contract::databricks_oauth::{CompletedSignIn, PendingSignIn};
 use http::StatusCode;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
-use tokio::sync::oneshot;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until};
 
 use super::authorization_answer::ExpectedAnswer;
+use super::browser::browser_opens;
 use super::callback_page::Page;
 use super::callback_server::{Callback, CallbackServer};
 use super::context::{Context, Session, about_fabric};
@@ -29,9 +28,6 @@ use super::output::Output;
 
 /// How long to wait before telling what usually is wrong.
 const HINT_AFTER: Duration = Duration::from_secs(60);
-
-/// How long starting a browser may take before it is taken to have worked.
-const BROWSER_WITHIN: Duration = Duration::from_secs(5);
 
 #[derive(Args)]
 pub(super) struct Login {
@@ -164,17 +160,6 @@ fn not_the_answer() -> Page {
     let message = "This is not the answer to the sign-in that is waited for here. Go back to the page of Databricks, or \
                    begin again on the command line.";
     Page { status: StatusCode::BAD_REQUEST, title: NOT_SIGNED_IN, message: message.to_owned() }
-}
-
-/// Opens the person's browser; whether that worked, as far as can be told. A thread of its own, since a browser may
-/// keep it, and nothing waits for that at the end.
-async fn browser_opens(url: SecretString) -> bool {
-    let (sender, opened) = oneshot::channel();
-    thread::spawn(move || {
-        // Whoever asked may have stopped waiting.
-        let _ = sender.send(webbrowser::open(url.expose_secret()).is_ok());
-    });
-    !matches!(timeout(BROWSER_WITHIN, opened).await, Ok(Ok(false) | Err(_)))
 }
 
 impl fmt::Display for BegunView<'_> {

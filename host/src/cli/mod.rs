@@ -11,6 +11,7 @@
 mod app;
 mod app_guide;
 mod authorization_answer;
+mod browser;
 mod callback_page;
 mod callback_server;
 mod check;
@@ -58,7 +59,9 @@ use tracing_subscriber::filter::{LevelFilter, filter_fn};
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+pub(crate) use self::browser::browser_opens;
 use self::context::Context;
+pub(crate) use self::context::told_to_end;
 use self::failure::Failure;
 use self::options::Options;
 use self::output::Output;
@@ -79,7 +82,11 @@ enum Command {
     /// Write a commented configuration, a key ring and an empty database into a folder
     Init(init::Init),
     /// Tell the whole story on loopback, each step checked and shown
-    Demo,
+    Demo {
+        /// Then leave the service and the simulated workspace running, with sample fabrics and people, and open the console
+        #[arg(long)]
+        keep: bool,
+    },
     /// The app connection through which people sign in
     #[command(subcommand)]
     App(app::App),
@@ -171,7 +178,7 @@ impl Command {
     /// One thread is enough for one command, and there at once; a service takes what the machine has.
     fn runtime(&self) -> std::io::Result<tokio::runtime::Runtime> {
         match self {
-            Self::Serve(_) => tokio::runtime::Builder::new_multi_thread(),
+            Self::Serve(_) | Self::Demo { keep: true } => tokio::runtime::Builder::new_multi_thread(),
             _ => tokio::runtime::Builder::new_current_thread(),
         }
         .enable_all()
@@ -181,7 +188,7 @@ impl Command {
     async fn run(self, context: &Context) -> Result<ExitCode, Failure> {
         match self {
             Self::Init(init) => init.run(context).await,
-            Self::Demo => Ok(demo::run(context.output.is_json()).await),
+            Self::Demo { keep } => Ok(demo::run(context.output.is_json(), keep).await),
             Self::App(app) => app.run(context).await,
             Self::Methods => methods::run(context).await,
             Self::Fabric(fabric) => fabric.run(context).await,

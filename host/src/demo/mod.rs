@@ -7,14 +7,17 @@ mod report;
 mod sealed_at_rest;
 mod stage;
 mod story;
+mod tour;
 
 use std::process::ExitCode;
 
-use report::{Format, Report};
+use report::{Format, Mismatch, Report};
 use stage::Stage;
+use tour::Tour;
 
-/// Tells the story; the exit code is 0 only if every step held. With `json` the steps are printed as data.
-pub async fn run(json: bool) -> ExitCode {
+/// Tells the story; the exit code is 0 only if every step held. With `json` the steps are printed as data. With `keep` a
+/// tour follows, until the program is told to end.
+pub async fn run(json: bool, keep: bool) -> ExitCode {
     let mut report = Report::new(if json { Format::Json } else { Format::Text });
     match Stage::set().await {
         Ok(stage) => {
@@ -23,5 +26,19 @@ pub async fn run(json: bool) -> ExitCode {
         }
         Err(problem) => report.not_set(&problem),
     }
-    report.close()
+    let told = report.close();
+    if !keep || told != ExitCode::SUCCESS {
+        return told;
+    }
+    match tour(json).await {
+        Ok(()) => told,
+        Err(problem) => report::close_tour(&problem),
+    }
+}
+
+async fn tour(json: bool) -> Result<(), Mismatch> {
+    let tour = Tour::begin().await?;
+    tour.show(json);
+    tour.go_on().await;
+    Ok(())
 }

@@ -108,7 +108,13 @@ impl Report {
     }
 }
 
+/// Says why the tour could not begin.
+pub(super) fn close_tour(problem: &Mismatch) -> ExitCode {
+    let _ = writeln!(std::io::stderr(), "error: The tour could not begin: {}.", problem.found);
+    ExitCode::FAILURE
+}
+
 /// Prints a line. A reader who went away is no reason to fail.
-fn print(line: &str) {
+pub(super) fn print(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }

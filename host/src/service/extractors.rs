@@ -101,7 +101,9 @@ impl FromRequest<Service> for Submitted {
 
     async fn from_request(request: Request, service: &Service) -> Result<Self, Response> {
         let (mut parts, body) = request.into_parts();
-        require_same_origin(&parts.headers, service)?;
+        if !is_same_origin(&parts.headers, service) {
+            return Err(refuse_foreign());
+        }
         let by = <ConsoleUser as FromRequestParts<Service>>::from_request_parts(&mut parts, service).await?;
         let form = read_form(body).await?;
         if by.session.accepts(form.text(FORM_TOKEN)) {
@@ -127,16 +129,18 @@ fn is_of_length(error: &axum::Error) -> bool {
     std::error::Error::source(error).is_some_and(|cause| cause.is::<LengthLimitError>())
 }
 
-/// Refuses a request that a page of another site has sent. Browsers say where a form comes from.
-pub(crate) fn require_same_origin(headers: &HeaderMap, service: &Service) -> Result<(), Response> {
+/// Whether a page of this console has sent the request, and not one of another site. Browsers say where a form comes from.
+pub(crate) fn is_same_origin(headers: &HeaderMap, service: &Service) -> bool {
     let mut origins = headers.get_all(ORIGIN).iter();
     let origin = origins.next().and_then(|origin| origin.to_str().ok());
-    if origin.is_some_and(|origin| service.origin.is_ours(origin)) && origins.next().is_none() {
-        return Ok(());
-    }
+    origin.is_some_and(|origin| service.origin.is_ours(origin)) && origins.next().is_none()
+}
+
+/// What a form of another site is told.
+pub(crate) fn refuse_foreign() -> Response {
     let told = "The form was not sent by a page of this console, or the browser reached it under another address than \
                 deployment.base_url.";
-    Err(console::refusal(StatusCode::FORBIDDEN, told))
+    console::refusal(StatusCode::FORBIDDEN, told)
 }
 
 /// Where the request comes from.

@@ -7,7 +7,8 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Router, body::Body};
-use http::StatusCode;
+use http::header::ACCEPT;
+use http::{HeaderMap, StatusCode};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::RequestBodyTimeoutLayer;
 
@@ -55,11 +56,14 @@ async fn bound(request: Request, next: Next) -> Response {
     }
 }
 
-async fn not_found() -> Problem {
-    Problem::of_request(
-        StatusCode::NOT_FOUND,
-        "There is nothing at this path. /api/v1/openapi.json lists what there is.",
-    )
+/// A person is told with a page, a program with a problem.
+async fn not_found(headers: HeaderMap) -> Response {
+    let accepts = headers.get(ACCEPT).and_then(|accepts| accepts.to_str().ok()).unwrap_or_default();
+    if accepts.contains("text/html") {
+        return console::refusal(StatusCode::NOT_FOUND, "There is nothing at this address.");
+    }
+    let told = "There is nothing at this path. /api/v1/openapi.json lists what there is.";
+    Problem::of_request(StatusCode::NOT_FOUND, told).into_response()
 }
 
 async fn wrong_method() -> Problem {

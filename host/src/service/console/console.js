@@ -73,11 +73,10 @@ for (const asking of document.querySelectorAll("[data-results]")) {
     button.disabled = true;
     try {
       const answer = await send(button?.getAttribute("formaction") ?? form.action, form, more);
-      // A session that has ended leads to the page for signing in.
-      if (!answer.body || answer.redirected) return location.reload();
+      const pieces = answer.body.pipeThrough(new TextDecoderStream()).getReader();
       let shown = "";
-      for await (const piece of answer.body.pipeThrough(new TextDecoderStream())) {
-        shown += piece;
+      for (let piece = await pieces.read(); !piece.done; piece = await pieces.read()) {
+        shown += piece.value;
         results.innerHTML = shown;
       }
     } catch {

@@ -45,12 +45,21 @@ struct Test {
     identity: IdentityKind,
 }
 
+/// What a test comes to.
+#[derive(Clone, Copy)]
+enum Verdict {
+    Works,
+    /// Nothing is wrong but that the person has to sign in.
+    AsksToSignIn,
+    Fails,
+}
+
 /// Where a test is.
 enum Stage {
     /// The next step to do; none for the first.
     Step(Option<TestStep>),
     /// What there is to say at the end.
-    Verdict(bool),
+    Verdict(Verdict),
     Over,
 }
 
@@ -162,7 +171,7 @@ impl Test {
         let steps = stream::unfold((self, Stage::Step(None)), |(test, stage)| async move {
             let (shown, stage) = match stage {
                 Stage::Over => return None,
-                Stage::Verdict(passed) => (verdict(passed), Stage::Over),
+                Stage::Verdict(verdict) => (verdict.shown(), Stage::Over),
                 Stage::Step(step) => test.step(step).await,
             };
             Some((shown, (test, stage)))
@@ -182,7 +191,7 @@ impl Test {
             Ok(result) => {
                 let stage = match (result.next, &result.problem) {
                     (Some(next), _) => Stage::Step(Some(next)),
-                    (None, problem) => Stage::Verdict(problem.is_none()),
+                    (None, problem) => Stage::Verdict(Verdict::of(problem.as_ref())),
                 };
                 (self.line(&result, took), stage)
             }
@@ -190,8 +199,11 @@ impl Test {
     }
 
     fn line(&self, result: &TestResult, took: std::time::Duration) -> Markup {
-        let (standing, word) =
-            if result.problem.is_none() { (Standing::Good, "passed") } else { (Standing::Bad, "failed") };
+        let (standing, word) = match &result.problem {
+            None => (Standing::Good, "passed"),
+            Some(Error::SignInRequired(_)) => (Standing::Warn, "sign-in required"),
+            Some(_) => (Standing::Bad, "failed"),
+        };
         html! {
             div data-step=(result.step.word()) {
                 p {
@@ -219,13 +231,23 @@ impl Test {
     }
 }
 
-fn verdict(passed: bool) -> Markup {
-    let (standing, words) = if passed {
-        (Standing::Good, "The connection works.")
-    } else {
-        (Standing::Bad, "The connection does not work yet.")
-    };
-    notice(standing, &html! { p data-verdict=(passed) { (words) } })
+impl Verdict {
+    fn of(problem: Option<&Error>) -> Self {
+        match problem {
+            None => Self::Works,
+            Some(Error::SignInRequired(_)) => Self::AsksToSignIn,
+            Some(_) => Self::Fails,
+        }
+    }
+
+    fn shown(self) -> Markup {
+        let (standing, words) = match self {
+            Self::Works => (Standing::Good, "The connection works."),
+            Self::AsksToSignIn => (Standing::Warn, "What can be tested before you have signed in works."),
+            Self::Fails => (Standing::Bad, "The connection does not work yet."),
+        };
+        notice(standing, &html! { p { (words) } })
+    }
 }
 
 fn name_of(step: TestStep) -> &'static str {

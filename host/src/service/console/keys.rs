@@ -152,7 +152,10 @@ fn change(by: &ConsoleUser, done: &str, work: impl FnOnce() -> Result<(), KeyRin
         return forbidden();
     }
     match work() {
-        Ok(()) => Redirect::to(&with_query(PATH, &[("done", done)])).into_response(),
+        Ok(()) => {
+            tracing::info!(user = by.user.name, done, "the key ring was changed from the console");
+            Redirect::to(&with_query(PATH, &[("done", done)])).into_response()
+        }
         Err(error) => not_changed(&error),
     }
 }
@@ -169,6 +172,7 @@ async fn rotate(State(service): State<Service>, Submitted { by, .. }: Submitted)
     }
     match service.keys.rotate() {
         Ok(key_id) => {
+            tracing::info!(user = by.user.name, done = "rotated", "the key ring was changed from the console");
             let before = html! { p { "The key " code { (key_id) } " is the primary key now. Back up the key ring." } };
             resealing(&service, &by, &before)
         }
@@ -211,11 +215,10 @@ fn progress(service: Service, caller: Caller) -> impl Stream<Item = Markup> + Se
         let (shown, stage) = match service.host.reseal(&caller, after.as_deref()).await {
             Err(error) => (problem(&error), Stage::Over),
             Ok(progress) => {
+                let before = counts.sum();
                 let counts = counts.with(&progress);
                 match progress.next {
-                    Some(next) => {
-                        (html! { p .quiet { (counts.sum()) " records looked at" } }, Stage::Piece(Some(next), counts))
-                    }
+                    Some(next) => (counts.since(before), Stage::Piece(Some(next), counts)),
                     None => (counts.verdict(), Stage::Over),
                 }
             }
@@ -232,6 +235,11 @@ impl Counts {
             skipped: self.skipped.saturating_add(progress.skipped.into()),
             unreadable: self.unreadable.saturating_add(progress.unreadable.into()),
         }
+    }
+
+    /// How far it is, where that is further than before.
+    fn since(self, before: u64) -> Markup {
+        html! { @if self.sum() > before { p .quiet { "Records looked at: " (self.sum()) } } }
     }
 
     fn sum(self) -> u64 {

@@ -81,6 +81,7 @@ async fn content(
     wanted: &Wanted,
 ) -> Result<Markup, Error> {
     let offer = service.host.authentication_methods(&user.caller).await?;
+    let checked = signed_in_through(service, user, wanted.checked.as_deref()).await;
     let check = if looked_at.is_some() { fabrics_to_check(service, user, looked_at).await? } else { Vec::new() };
     Ok(html! {
         @match wanted.done {
@@ -88,8 +89,10 @@ async fn content(
             Some(Done::Removed) => (notice(Standing::Good, &html! { p { "Removed." } })),
             None => {}
         }
-        @if let Some(fabric) = &wanted.checked {
-            (notice(Standing::Good, &html! { p { "A sign-in through the fabric " strong { (fabric) } " is complete: client ID, redirect URL, secret and scopes work." } }))
+        @if let Some(fabric) = &checked {
+            (notice(Standing::Good, &html! {
+                p { "You are signed in through the fabric " strong { (fabric) } ": client ID, redirect URL, secret and scopes work." }
+            }))
         }
         section .card aria-labelledby="u2m" {
             h2 #u2m { "Databricks OAuth Application (U2M)" }
@@ -104,6 +107,13 @@ async fn content(
         @if looked_at.is_some() { (check_section(user, &check)) }
         (guide(service, entered))
     })
+}
+
+/// The fabric through which a sign-in was to show that all works, if it has.
+async fn signed_in_through(service: &Service, user: &ConsoleUser, fabric: Option<&str>) -> Option<String> {
+    let fabric = fabric?;
+    let state = service.host.sign_in_status(&user.caller, fabric).await.ok()?;
+    state.required.is_none().then(|| fabric.to_owned())
 }
 
 /// The fabrics through which a sign-in would use this app connection.
@@ -131,7 +141,7 @@ fn chooser(apps: &[AppConnectionDescription], looked_at: Option<&AppConnectionDe
     html! {
         @if !own.is_empty() {
             nav aria-label="App connections" .actions {
-                @for app in &own {
+                @for app in own.iter().filter(|_| own.len() > 1) {
                     @let is_here = looked_at.is_some_and(|here| here.settings.name == app.settings.name);
                     a href=(with_query(PATH, &[("app", &app.settings.name)])) aria-current=[is_here.then_some("true")] {
                         (app.settings.name) @if app.settings.default { " (default)" }

@@ -13,7 +13,7 @@ use super::layout::bare_page;
 use super::local_path::local_path;
 use super::{failure, refusal};
 use crate::service::cookies;
-use crate::service::extractors::{ConsoleUser, Submitted, read_form, require_same_origin};
+use crate::service::extractors::{ConsoleUser, Submitted, is_same_origin, read_form, refuse_foreign};
 use crate::service::state::Service;
 use crate::service::transport::Client;
 
@@ -68,8 +68,8 @@ fn form(next: &str, problem: Option<&str>, nobody_yet: bool) -> Markup {
 /// Begins a session. There is no session yet whose token the form could carry, so it must come from this origin.
 async fn sign_in(State(service): State<Service>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    if let Err(refused) = require_same_origin(&parts.headers, &service) {
-        return refused;
+    if !is_same_origin(&parts.headers, &service) {
+        return refuse_foreign();
     }
     let Some(client) = parts.extensions.get::<Client>() else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
