@@ -7,6 +7,9 @@ use crate::journal::Action;
 
 /// An enumeration of the contract.
 pub trait Word: Copy + PartialEq + Send + Sync + 'static {
+    /// What the enumeration is called.
+    const NAME: &'static str;
+
     /// Every value with its spelling.
     const WORDS: &'static [(&'static str, Self)];
 
@@ -25,6 +28,8 @@ pub trait Word: Copy + PartialEq + Send + Sync + 'static {
 macro_rules! words {
     ($($enumeration:ident { $($value:ident = $word:literal),* $(,)? })*) => {
         $(impl Word for $enumeration {
+            const NAME: &'static str = stringify!($enumeration);
+
             const WORDS: &'static [(&'static str, Self)] = {
                 const fn word_of(value: $enumeration) -> (&'static str, $enumeration) {
                     match value { $($enumeration::$value => ($word, value)),* }
