@@ -6,7 +6,7 @@ use simulated_workspace::{Endpoint, Fault};
 use crate::stage::Stage;
 use crate::visitor::Visitor;
 
-const ALICE: &str = "alice@example.com";
+pub(crate) const ALICE: &str = "alice@example.com";
 const BOB: &str = "bob@example.com";
 
 /// The prompt for the fabric `dev`, from a page that wants to go on to the list of fabrics.
@@ -26,7 +26,7 @@ crate::trials!("connecting":
 );
 
 /// Chooses *Continue*, and signs in at Databricks in the tab that opens. Gives the tab that asked, and stays in the new one.
-async fn continue_as(stage: &Stage, visitor: &Visitor, user_name: &str) {
+pub(crate) async fn continue_as(stage: &Stage, visitor: &Visitor, user_name: &str) {
     visitor.click("Continue").await;
     let here = visitor.look_at_the_new_tab().await;
     visitor.is_below(stage.workspace()).await;
@@ -36,7 +36,7 @@ async fn continue_as(stage: &Stage, visitor: &Visitor, user_name: &str) {
 }
 
 /// Chooses who signs in, on the workspace's page.
-async fn choose(visitor: &Visitor, user_name: &str) {
+pub(crate) async fn choose(visitor: &Visitor, user_name: &str) {
     visitor.sees("Sign in to the simulated workspace").await;
     let script = format!("document.querySelector('button[value=\"{user_name}\"]').click()");
     visitor.script(&script).await;

@@ -13,8 +13,11 @@
     reason = "a test stops here"
 )]
 
+mod administration;
 mod connecting;
 mod console;
+mod editors;
+mod fabrics;
 mod programs;
 mod stage;
 mod visitor;
@@ -53,7 +56,9 @@ fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let found = Programs::find();
     let missing = found.as_ref().err().cloned();
-    let trials = [console::trials(), connecting::trials()].into_iter().flatten();
+    let modules =
+        [console::trials(), connecting::trials(), fabrics::trials(), editors::trials(), administration::trials()];
+    let trials = modules.into_iter().flatten();
     let trials: Vec<Trial> = trials.map(|(begin, name, case)| trial(begin, name, case, missing.as_deref())).collect();
     let driver = match found {
         Ok(programs) if !arguments.list => Some(RUNTIME.block_on(Driver::start(programs))),

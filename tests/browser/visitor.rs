@@ -194,6 +194,12 @@ impl Visitor {
         self.field(label).await.select_by_label(choice).await.unwrap_or_else(|error| panic!("{choice:?}: {error}"));
     }
 
+    /// Picks the one of several whose words begin with this.
+    pub(crate) async fn pick(&self, words: &str) {
+        let path = format!("//label[input][starts-with(normalize-space(), {})]", quoted(words));
+        self.shown(&path, words).await.click().await.unwrap_or_else(|error| panic!("{words:?}: {error}"));
+    }
+
     /// What stands in the field of this label.
     pub(crate) async fn value(&self, label: &str) -> String {
         self.field(label).await.prop("value").await.expect("a field").unwrap_or_default()
@@ -251,7 +257,8 @@ impl Visitor {
         found.into_inner().unwrap().expect("what was found")
     }
 
-    async fn until(&self, what: &str, condition: impl AsyncFn() -> bool) {
+    /// Waits until a condition holds.
+    pub(crate) async fn until(&self, what: &str, condition: impl AsyncFn() -> bool) {
         let waiting = eventually(what, condition);
         let waited = futures::FutureExt::catch_unwind(std::panic::AssertUnwindSafe(waiting)).await;
         if waited.is_err() {
