@@ -7,6 +7,7 @@ use crate::stage::Stage;
 crate::trials!("console":
     Bare the_first_visit_says_who_lets_somebody_in_and_what_to_do_first,
     Administered an_api_token_lets_in_and_signing_out_lets_out,
+    Administered what_keeps_somebody_from_using_a_page_would_be_found,
     Administered who_has_to_sign_in_first_comes_to_the_page_that_was_asked_for,
 );
 
@@ -50,4 +51,20 @@ async fn who_has_to_sign_in_first_comes_to_the_page_that_was_asked_for(stage: &S
     visitor.click("Sign in").await;
     visitor.is_at("/fabric?name=dev").await;
     assert_eq!(visitor.complaints().await, [""; 0]);
+}
+
+/// Else it would show nothing that all pages are without.
+async fn what_keeps_somebody_from_using_a_page_would_be_found(stage: &Stage) {
+    let visitor = stage.visitor().await;
+    visitor.open("/sign-in").await;
+    assert_eq!(visitor.faults().await, serde_json::json!([]));
+    let script = "const faint = document.createElement('p'); faint.textContent = 'faint'; faint.style.color = '#bbb'; \
+                  const field = document.createElement('input'); field.name = 'nameless'; \
+                  document.querySelector('main').append(faint, field, document.createElement('h1'), document.createElement('button')); \
+                  return window.getComputedStyle(faint).color";
+    assert_eq!(visitor.script(script).await, "rgb(187, 187, 187)");
+    let faults = visitor.faults().await.to_string();
+    for fault in ["contrast 1.", "no label: nameless", "no name: <button>", "2 headings of the first level"] {
+        assert!(faults.contains(fault), "{fault} is not in {faults}");
+    }
 }

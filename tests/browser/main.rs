@@ -18,6 +18,7 @@ mod connecting;
 mod console;
 mod editors;
 mod fabrics;
+mod other_sites;
 mod programs;
 mod stage;
 mod visitor;
@@ -56,8 +57,14 @@ fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let found = Programs::find();
     let missing = found.as_ref().err().cloned();
-    let modules =
-        [console::trials(), connecting::trials(), fabrics::trials(), editors::trials(), administration::trials()];
+    let modules = [
+        console::trials(),
+        connecting::trials(),
+        fabrics::trials(),
+        editors::trials(),
+        administration::trials(),
+        other_sites::trials(),
+    ];
     let trials = modules.into_iter().flatten();
     let trials: Vec<Trial> = trials.map(|(begin, name, case)| trial(begin, name, case, missing.as_deref())).collect();
     let driver = match found {

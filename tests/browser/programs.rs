@@ -19,7 +19,7 @@ const CHROMIUM: (&str, &[&str]) =
 const DRIVER: (&str, &[&str]) = ("FABRIC_AUTH_CHROMEDRIVER", &["chromedriver"]);
 
 /// How a browser is started: without a window, and without what it would do over the network by itself.
-const ARGUMENTS: [&str; 12] = [
+const ARGUMENTS: [&str; 13] = [
     "--headless=new",
     "--no-sandbox",
     "--disable-gpu",
@@ -32,6 +32,7 @@ const ARGUMENTS: [&str; 12] = [
     "--disable-sync",
     "--disable-dev-shm-usage",
     "--force-device-scale-factor=1",
+    "--hide-scrollbars",
 ];
 
 /// How long the driver may take to end the browsers that are still there.

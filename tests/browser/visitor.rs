@@ -30,6 +30,10 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) const WIDE: (u32, u32) = (1_280, 900);
 pub(crate) const NARROW: (u32, u32) = (360, 740);
 
+/// Gives what keeps somebody from reading or using a page: text with too little contrast (WCAG 2.2, 1.4.3), controls
+/// without a name, more or fewer than one heading of the first level, no language, an id that stands twice.
+const FAULTS: &str = include_str!("faults.js");
+
 /// A person with a browser of their own.
 #[derive(Clone)]
 pub(crate) struct Visitor {
@@ -69,7 +73,12 @@ impl Visitor {
 
     /// Opens a path of the service.
     pub(crate) async fn open(&self, path: &str) {
-        self.browser.goto(&format!("{}{path}", self.base_url)).await.expect("a page");
+        self.go(&format!("{}{path}", self.base_url)).await;
+    }
+
+    /// Opens any address.
+    pub(crate) async fn go(&self, url: &str) {
+        self.browser.goto(url).await.expect("a page");
     }
 
     /// Signs in to the console.
@@ -156,6 +165,11 @@ impl Visitor {
     pub(crate) async fn fits(&self) -> bool {
         let script = "return document.scrollingElement.scrollWidth <= window.innerWidth";
         self.script(script).await == json!(true)
+    }
+
+    /// What keeps somebody from reading or using the page.
+    pub(crate) async fn faults(&self) -> Value {
+        self.script(FAULTS).await
     }
 
     /// What the browser has complained of since this was asked last: errors of scripts and what a policy has blocked; not
@@ -291,13 +305,15 @@ impl Visitor {
         keep(name, &STANDARD.decode(shot["data"].as_str().expect("a picture")).expect("a picture"));
     }
 
-    /// Takes pictures of the page: light and dark, wide and narrow. On a narrow screen nothing may reach beyond its side.
+    /// Takes pictures of the page: light and dark, wide and narrow. Everybody must be able to read and to use it so, and on
+    /// a narrow screen nothing may reach beyond its side.
     pub(crate) async fn pictures(&self, name: &str) {
         for (size, suffix) in [(WIDE, ""), (NARROW, "-narrow")] {
             self.resize(size).await;
             for (dark, shade) in [(false, "light"), (true, "dark")] {
                 self.prefers_dark(dark).await;
                 self.picture(&format!("{name}{suffix}-{shade}")).await;
+                assert_eq!(self.faults().await, json!([]), "{name}{suffix}-{shade}");
             }
             assert!(self.fits().await, "{name}{suffix} reaches beyond the side of the window");
         }
