@@ -59,7 +59,7 @@ const BUT_CLUSTER_ADMINS: Answers = [NONE, NONE, OK, NONE, NONE, NONE];
 #[rustfmt::skip]
 fn table(service: &ServiceWorld) -> Vec<Row> {
     let put = json!({"settings": settings(service)});
-    let unsaved = json!({"fabric": "new", "settings": settings(service), "identity": "person"});
+    let unsaved = json!({"fabric": DEV, "settings": settings(service), "identity": "person"});
     let app = json!({"settings": {"client_id": "1234", "confidential": false}});
     let token = |activity: &str| Some(json!({"activity": activity}));
     let test = |identity: &str| Some(json!({"identity": identity, "step": "discovery"}));
@@ -80,7 +80,7 @@ fn table(service: &ServiceWorld) -> Vec<Row> {
         row(GET, "/api/v1/authentication-methods", None, EVERYBODY),
         row(GET, "/api/v1/fabrics", None, EVERYBODY),
         row(POST, "/api/v1/test-connection", Some(unsaved),               [NO,    OK,    OK,     NO,    OK,    NO]),
-        row(POST, "/api/v1/sign-ins/complete", Some(callback),            [NONE,  NONE,  NONE,   NO,    NO,    NO]),
+        row(POST, "/api/v1/sign-ins/complete", Some(callback), NOBODY_ELSES),
         row(GET, "/api/v1/app-connections", None, admins_only),
         row(PUT, "/api/v1/app-connections/{name}", Some(app),             [NO,    NO,    DONE,   NO,    NO,    NO]),
         row(DELETE, "/api/v1/app-connections/{name}", None,               [NO,    NO,    DONE,   NO,    NO,    NO]),
@@ -95,9 +95,7 @@ fn table(service: &ServiceWorld) -> Vec<Row> {
                                                                           [NO,    NO,    DONE,   NO,    NO,    NO]),
         on_fabric(PUT, "/api/v1/fabrics/{fabric}", Some(put),             [NO,    OK,    OK,     NO,    OK,    NO],
                                                                           [NO,    NO,    OK,     NO,    NO,    NO]),
-        on_fabric(POST, "/api/v1/fabrics/{fabric}/test-connection", test("person"),
-                                                                          [OK,    OK,    OK,     NO,    OK,    NO],
-                                                                          BUT_CLUSTER_ADMINS),
+        on_fabric(POST, "/api/v1/fabrics/{fabric}/test-connection", test("person"), EVERYBODY, BUT_CLUSTER_ADMINS),
         on_fabric(POST, "/api/v1/fabrics/{fabric}/test-connection", test("service-principal"),
                                                                           [NO,    OK,    OK,     NO,    OK,    NO],
                                                                           BUT_CLUSTER_ADMINS),
@@ -142,8 +140,8 @@ async fn two_teams() -> ServiceWorld {
     let settings = ServiceSettings { trusted_proxies, ..ServiceSettings::default() };
     let service = ServiceWorld::of(Setup::default(), settings).await;
     administer(&service).await;
-    for person in [alice(), team_admin()] {
-        service.world.sign_in(&person).await;
+    for (person, user_name) in [(alice(), "alice@example.com"), (team_admin(), "bob@example.com")] {
+        service.world.try_sign_in(&person, user_name).await.expect("a sign-in");
     }
     service
 }

@@ -4,7 +4,7 @@ use fabric_auth_tests::{HttpClient, ServiceWorld, alice, cluster_admin, team_adm
 use http::Method;
 use serde_json::{Value, json};
 
-use super::support::{blamed, client_of, fabric, principal_secret, problem, settings, text};
+use super::support::{after, blamed, client_of, fabric, principal_secret, problem, settings, text};
 
 /// Does every step of Test Connection that there is to do, and gives each with its problem's case.
 async fn steps(client: &HttpClient, path: &str, mut request: Value) -> Vec<(String, Option<String>)> {
@@ -42,7 +42,8 @@ async fn a_fabric_is_created_read_replaced_and_removed() {
     replace["settings"]["service_principal_secret_expires_in"] = json!(864_000);
     let replaced = admin.send_json(Method::PUT, path, &replace).await;
     assert_eq!(replaced.status, 200, "{}", replaced.text());
-    assert_eq!(admin.get(path).await.json()["settings"]["service_principal_secret_expires_in"], 864_000);
+    let left = admin.get(path).await.json()["settings"]["service_principal_secret_expires_in"].as_u64().unwrap();
+    assert!((863_900..=864_000).contains(&left), "{left}");
     assert_eq!(problem(&admin.send_json(Method::PUT, path, &replace).await).1, "conflict");
 
     assert_eq!(admin.send(Method::DELETE, path).await.status, 204);
@@ -91,8 +92,7 @@ async fn a_list_comes_in_pieces() {
         pieces += 1;
         assert!(pieces < 10, "it does not end");
         let Some(next) = page["next"].as_str() else { break };
-        let query: String = form_urlencoded::Serializer::new(String::new()).append_pair("after", next).finish();
-        path = format!("/api/v1/fabrics?{query}");
+        path = format!("/api/v1/fabrics?{}", after(next));
     }
     names.sort();
     names.dedup();
@@ -164,7 +164,6 @@ async fn fabrics_may_have_any_name() {
         ("a%2Fb", "a/b"),
         ("%C3%BCbung%20%F0%9F%A7%B1", "übung 🧱"),
         ("50%25", "50%"),
-        ("a?b=c".split('?').next().unwrap(), "a"),
         ("a%3Fb%23c", "a?b#c"),
         ("openapi.json", "openapi.json"),
     ] {

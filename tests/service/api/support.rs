@@ -44,6 +44,35 @@ pub(super) async fn sign_in(service: &ServiceWorld, client: &HttpClient, fabric:
     client.send_json(Method::POST, "/api/v1/sign-ins/complete", &complete).await
 }
 
+/// Posts until there is no next piece, and gives all answers.
+pub(super) async fn all_pieces(client: &HttpClient, path: &str, body: Option<&Value>) -> Vec<Value> {
+    let mut pieces: Vec<Value> = Vec::new();
+    let mut target = path.to_owned();
+    loop {
+        let answer = match body {
+            Some(body) => client.send_json(Method::POST, &target, body).await,
+            None => client.send(Method::POST, &target).await,
+        };
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        pieces.push(answer.json());
+        assert!(pieces.len() < 100, "{path} does not end");
+        match answer.json()["next"].as_str() {
+            Some(next) => target = format!("{path}?{}", after(next)),
+            None => return pieces,
+        }
+    }
+}
+
+/// The query that goes on with a listing.
+pub(super) fn after(next: &str) -> String {
+    form_urlencoded::Serializer::new(String::new()).append_pair("after", next).finish()
+}
+
+/// The sum of a member of all pieces.
+pub(super) fn sum(pieces: &[Value], member: &str) -> u64 {
+    pieces.iter().map(|piece| piece[member].as_u64().unwrap_or_else(|| panic!("no {member} in {piece}"))).sum()
+}
+
 /// Asks for an access token for the fabric `dev`.
 pub(super) async fn token(client: &HttpClient, activity: &str) -> HttpAnswer {
     client.send_json(Method::POST, "/api/v1/fabrics/dev/access-token", &json!({"activity": activity})).await
