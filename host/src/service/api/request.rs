@@ -32,7 +32,7 @@ pub(super) struct ApiJson<T>(pub(super) T);
 #[into_params(parameter_in = Path)]
 pub(super) struct FabricPath {
     /// Name of the fabric. A slash in it is written `%2F`.
-    #[param(min_length = 1, max_length = 128)]
+    #[param(min_length = 1, max_length = 128, example = "dev")]
     pub(super) fabric: String,
 }
 
