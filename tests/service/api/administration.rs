@@ -96,6 +96,7 @@ async fn a_selection_is_one_of_those_there_are() {
         json!({"of_user": "b", "all": true}),
         json!({"all": false}),
         json!({"everybody": true}),
+        json!({"of_user": ""}),
         json!("all"),
         json!(null),
     ] {

@@ -38,6 +38,8 @@ async fn a_token_says_whose_it_is_and_how_long_it_lasts_and_is_renewed() {
     let metrics = client.get("/metrics").await.text();
     let served = "fabric_auth_tokens_total{identity=\"person\",outcome=\"served\"} 3";
     assert!(metrics.contains(served), "{metrics}");
+    assert!(metrics.contains("route=\"/api/v1/fabrics/{fabric}/access-token\""), "{metrics}");
+    assert!(!metrics.contains("dev"), "{metrics}");
     service.end().await;
 }
 

@@ -29,7 +29,7 @@ const API_TOKEN: &str = "api_token";
         title = "fabric-auth",
         version = "1",
         description = "OAuth for Databricks fabrics. Every duration is in whole seconds. A member that is absent is null, \
-                       and a request may say either. What the service does not know in a request is an error. Every error \
+                       and a request may say either. A member of a body that the service does not know is an error. Every error \
                        is a problem detail (RFC 9457): programs decide by its `case`."
     ),
     components(schemas(Problem)),
@@ -149,7 +149,10 @@ impl IntoResponses for Refusal {
             ("403", "The caller may not do this, or the request came over plain http."),
             ("429", "Too many requests without an API token that is in force came from this address."),
             ("500", "A defect, or a setting of the deployment: `actor` tells which."),
-            ("503", "Something that is needed does not answer. Try again, not before `retry_after` seconds."),
+            (
+                "503",
+                "Something that is needed does not answer. Try again, not before `retry_after` seconds, which `Retry-After` tells too.",
+            ),
         ])
     }
 }
