@@ -1,7 +1,6 @@
 //! Chromium and its driver: where they are, and one driver for all tests.
 
 use std::env;
-use std::ffi::OsString;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -65,7 +64,7 @@ fn find((variable, names): (&str, &[&str])) -> Result<PathBuf, String> {
     if let Some(named) = env::var_os(variable) {
         return Ok(named.into());
     }
-    let folders: Vec<PathBuf> = env::split_paths(&env::var_os("PATH").unwrap_or_else(OsString::new)).collect();
+    let folders: Vec<PathBuf> = env::split_paths(&env::var_os("PATH").unwrap_or_default()).collect();
     let mut candidates = names.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
     let missing = || format!("there is no {} here; install it, or name it with {variable}", names[0]);
     candidates.find(|candidate| candidate.is_file()).ok_or_else(missing)
