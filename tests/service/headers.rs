@@ -21,7 +21,7 @@ fn assert_guarded(answer: &HttpAnswer, policy: &str, cache: &str) {
     for (name, value) in [
         ("cache-control", cache),
         ("content-security-policy", policy),
-        ("referrer-policy", "no-referrer"),
+        ("referrer-policy", "same-origin"),
         ("x-content-type-options", "nosniff"),
         ("x-frame-options", "DENY"),
         ("cross-origin-resource-policy", "same-origin"),
