@@ -20,6 +20,7 @@ mod editors;
 mod fabrics;
 mod other_sites;
 mod programs;
+mod resilience;
 mod stage;
 mod visitor;
 
@@ -64,6 +65,7 @@ fn main() -> ExitCode {
         editors::trials(),
         administration::trials(),
         other_sites::trials(),
+        resilience::trials(),
     ];
     let trials = modules.into_iter().flatten();
     let trials: Vec<Trial> = trials.map(|(begin, name, case)| trial(begin, name, case, missing.as_deref())).collect();

@@ -95,8 +95,8 @@ impl Driver {
         HttpClient::new(&self.url)
     }
 
-    /// Starts a browser with an empty profile in this folder.
-    pub(crate) async fn browser(&self, profile: &Path) -> fantoccini::Client {
+    /// Starts a browser with an empty profile in this folder, in which pages may run scripts or not.
+    pub(crate) async fn browser(&self, profile: &Path, with_script: bool) -> fantoccini::Client {
         let mut arguments: Vec<Value> = ARGUMENTS.iter().map(|argument| json!(argument)).collect();
         arguments.push(json!(format!("--user-data-dir={}", profile.display())));
         // The driver lets all new tabs through unless it is told not to.
@@ -104,6 +104,7 @@ impl Driver {
             "binary": self.chromium,
             "args": arguments,
             "excludeSwitches": ["disable-popup-blocking"],
+            "prefs": { "profile.default_content_setting_values.javascript": if with_script { 1 } else { 2 } },
         });
         let capabilities = json!({
             "browserName": "chrome",

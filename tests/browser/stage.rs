@@ -23,7 +23,16 @@ impl Stage {
 
     /// Somebody in a browser that has never been here.
     pub(crate) async fn visitor(&self) -> Visitor {
-        let visitor = Visitor::new(driver(), &self.service.base_url, &self.test).await;
+        self.come(true).await
+    }
+
+    /// The same, in a browser that runs no scripts.
+    pub(crate) async fn visitor_without_script(&self) -> Visitor {
+        self.come(false).await
+    }
+
+    async fn come(&self, with_script: bool) -> Visitor {
+        let visitor = Visitor::new(driver(), with_script, &self.service.base_url, &self.test).await;
         self.visitors.lock().unwrap().push(visitor.clone());
         visitor
     }

@@ -47,9 +47,10 @@ pub(crate) struct Visitor {
 
 impl Visitor {
     /// Opens a browser.
-    pub(crate) async fn new(driver: &Driver, base_url: &str, test: &str) -> Self {
+    pub(crate) async fn new(driver: &Driver, with_script: bool, base_url: &str, test: &str) -> Self {
         let profile = tempfile::tempdir().expect("a folder");
-        let browser = timeout(2 * PATIENCE, driver.browser(profile.path())).await.expect("a browser in time");
+        let browser =
+            timeout(2 * PATIENCE, driver.browser(profile.path(), with_script)).await.expect("a browser in time");
         let session = browser.session_id().await.expect("a session").expect("a session");
         let visitor = Self {
             browser,
@@ -79,6 +80,11 @@ impl Visitor {
     /// Opens any address.
     pub(crate) async fn go(&self, url: &str) {
         self.browser.goto(url).await.expect("a page");
+    }
+
+    /// Goes back to the page before.
+    pub(crate) async fn back(&self) {
+        self.browser.back().await.expect("a page before");
     }
 
     /// Signs in to the console.
@@ -126,11 +132,16 @@ impl Visitor {
 
     /// Looks at the tab that has opened beside this one, and gives this one.
     pub(crate) async fn look_at_the_new_tab(&self) -> WindowHandle {
-        self.has_tabs(2).await;
         let here = self.tab().await;
-        let new = self.tabs().await.into_iter().find(|tab| *tab != here).expect("a new tab");
+        let new = self.other_tab(&[&here]).await;
         self.look_at(&new).await;
         here
+    }
+
+    /// Waits until there is one tab beside these, and gives that.
+    pub(crate) async fn other_tab(&self, known: &[&WindowHandle]) -> WindowHandle {
+        self.has_tabs(known.len() + 1).await;
+        self.tabs().await.into_iter().find(|tab| !known.contains(&tab)).expect("another tab")
     }
 
     // ------------------------------------------------------------------------------------------------------ seeing

@@ -13,6 +13,8 @@ mod browser;
 #[cfg(test)]
 mod callback;
 #[cfg(test)]
+mod console_permissions;
+#[cfg(test)]
 mod cookies;
 #[cfg(test)]
 mod ending;
@@ -22,6 +24,8 @@ mod forms;
 mod headers;
 #[cfg(test)]
 mod health;
+#[cfg(test)]
+mod hostile_input;
 #[cfg(test)]
 mod hosts;
 #[cfg(test)]

@@ -33,25 +33,25 @@ pub(crate) struct FormRoute {
     pub(crate) changes: bool,
 }
 
-/// All of them.
+/// All of them, those last that take away what others are about.
 pub(crate) const FORMS: [FormRoute; 17] = [
-    FormRoute { path: "/sign-out", fields: &[], changes: true },
     FormRoute { path: "/connect", fields: &[("fabric", DEV), ("next", "/"), ("same_tab", "yes")], changes: true },
-    FormRoute { path: "/fabric/save", fields: FABRIC, changes: true },
     FormRoute { path: "/fabric/check", fields: FABRIC, changes: false },
+    FormRoute { path: "/fabric/save", fields: FABRIC, changes: true },
     FormRoute { path: "/fabric/test", fields: &[("name", DEV), ("identity", "service-principal")], changes: true },
-    FormRoute { path: "/fabric/remove", fields: &[("name", DEV)], changes: true },
-    FormRoute { path: "/fabric/sign-out", fields: &[("name", DEV)], changes: true },
     FormRoute { path: "/fabric/token", fields: &[("name", DEV), ("token", "dapi0123456789")], changes: false },
     FormRoute { path: "/fabric/token/remove", fields: &[("name", DEV)], changes: false },
+    FormRoute { path: "/fabric/sign-out", fields: &[("name", DEV)], changes: true },
     FormRoute { path: "/people/end", fields: &[("everybody", "yes")], changes: true },
     FormRoute { path: "/journal/verify", fields: &[], changes: false },
-    FormRoute { path: "/admin/security/save", fields: APP_CONNECTION, changes: true },
-    FormRoute { path: "/admin/security/remove", fields: &[("name", "main")], changes: true },
-    FormRoute { path: "/admin/keys/rotate", fields: &[], changes: true },
     FormRoute { path: "/admin/keys/add", fields: &[], changes: true },
     FormRoute { path: "/admin/keys/promote", fields: &[("key_id", "none")], changes: false },
     FormRoute { path: "/admin/keys/reseal", fields: &[], changes: false },
+    FormRoute { path: "/admin/keys/rotate", fields: &[], changes: true },
+    FormRoute { path: "/admin/security/remove", fields: &[("name", "main")], changes: true },
+    FormRoute { path: "/admin/security/save", fields: APP_CONNECTION, changes: true },
+    FormRoute { path: "/fabric/remove", fields: &[("name", DEV)], changes: true },
+    FormRoute { path: "/sign-out", fields: &[], changes: true },
 ];
 
 const FABRIC: &Fields<'_> = &[
