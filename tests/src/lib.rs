@@ -17,6 +17,7 @@ mod callers;
 mod canaries;
 mod cluster;
 mod flaky_store;
+mod http;
 mod postgres_server;
 mod replica;
 mod replica_answer;
@@ -33,6 +34,7 @@ pub use self::{
     canaries::files_with,
     cluster::{Cluster, LONG_LIFE, SHORT_LIFE, until_expired},
     flaky_store::FlakyStore,
+    http::{HttpAnswer, HttpClient},
     postgres_server::{PostgresServer, PostgresTestDatabase},
     replica::{READY, Replica, ReplicaSettings, STORAGE_VARIABLE},
     replica_answer::{Answer, Outcome},

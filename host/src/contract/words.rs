@@ -6,6 +6,9 @@ use super::{Activity, Authentication, FabricKind, IdentityKind, SignInReason};
 
 /// An enumeration of the contract.
 pub trait Word: Copy + PartialEq + Send + Sync + 'static {
+    /// What the enumeration is called.
+    const NAME: &'static str;
+
     /// Every value with its spelling.
     const WORDS: &'static [(&'static str, Self)];
 
@@ -24,6 +27,8 @@ pub trait Word: Copy + PartialEq + Send + Sync + 'static {
 macro_rules! words {
     ($($enumeration:ident { $($value:ident = $word:literal),* $(,)? })*) => {
         $(impl Word for $enumeration {
+            const NAME: &'static str = stringify!($enumeration);
+
             const WORDS: &'static [(&'static str, Self)] = {
                 const fn word_of(value: $enumeration) -> (&'static str, $enumeration) {
                     match value { $($enumeration::$value => ($word, value)),* }

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use cookie::Cookie;
 use http::header::{AUTHORIZATION, COOKIE, ORIGIN};
 use http::request::Parts;
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, HeaderName, Method, StatusCode};
 use secrecy::SecretString;
 
 use super::access::{SessionSecret, User};
@@ -18,13 +18,13 @@ use super::form::Form;
 use super::problem::Problem;
 use super::state::Service;
 use super::transport::Client;
-use crate::contract::{Caller, Error};
+use crate::contract::{Caller, CallerKind, Error};
 
-/// Whoever has sent an API token that is in force.
-pub(crate) struct ApiCaller {
-    pub(crate) user: Arc<User>,
-    pub(crate) caller: Caller,
-}
+/// Whoever has sent an API token that is in force, as the component is told of them.
+pub(crate) struct ApiCaller(pub(crate) Caller);
+
+/// The header by which a workload names the person who started what it does.
+pub(crate) const ON_BEHALF_OF: HeaderName = HeaderName::from_static("prophecy-on-behalf-of");
 
 /// The person of a console session.
 pub(crate) struct ConsoleUser {
@@ -53,7 +53,10 @@ impl FromRequestParts<Service> for ApiCaller {
             && let Some(user) = service.access.by_api_token(&shown).await?
         {
             let caller = service.caller(&user);
-            return Ok(Self { user, caller });
+            return match on_behalf_of(&parts.headers)? {
+                Some(person) => acting_for(caller, person, service).await.map(Self),
+                None => Ok(Self(caller)),
+            };
         }
         match client(parts).map(|client| service.attempts.count(client.address)) {
             Some(Err(wait)) => Err(Problem::too_many_attempts(wait)),
@@ -144,6 +147,37 @@ pub(crate) fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
         (Some(cookie), None) => Some(cookie.value().to_owned()),
         _ => None,
     }
+}
+
+/// Whom the sender acts for, by name.
+fn on_behalf_of(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
+    let mut lines = headers.get_all(ON_BEHALF_OF).iter();
+    let Some(line) = lines.next() else { return Ok(None) };
+    match (std::str::from_utf8(line.as_bytes()), lines.next()) {
+        (Ok(name), None) => Ok(Some(name)),
+        _ => Err(Problem::of_member(ON_BEHALF_OF.as_str(), "Name one person, in UTF-8.")),
+    }
+}
+
+/// A workload that acts for a person: it has the person's roles, in the teams that it works for itself. So it gains no
+/// team by naming somebody, and nobody gains one by starting it.
+async fn acting_for(workload: Caller, name: &str, service: &Service) -> Result<Caller, Problem> {
+    if workload.kind != CallerKind::Workload {
+        return Err(Error::Forbidden(
+            "Only a workload acts on behalf of somebody; a person acts for themselves.".to_owned(),
+        )
+        .into());
+    }
+    let person = match service.access.users().get(name).await {
+        Ok(user) if user.kind == CallerKind::Person => user,
+        Ok(_) | Err(Error::NotFound(_)) => {
+            return Err(Problem::of_member(ON_BEHALF_OF.as_str(), "This service knows no person of this name."));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let is_ours = |team: &str| workload.teams.iter().any(|membership| membership.team == team);
+    let teams = person.teams.into_iter().filter(|membership| is_ours(&membership.team)).collect();
+    Ok(Caller { teams, on_behalf_of: Some(person.name), ..workload })
 }
 
 /// The token of an `Authorization: Bearer` header (RFC 6750 section 2.1); none when there is not exactly one.

@@ -7,7 +7,7 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use http::header::CONTENT_TYPE;
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, text};
 use prometheus_client::metrics::MetricType;
@@ -181,17 +181,18 @@ pub(super) async fn count(State(service): State<Service>, request: Request, next
 #[utoipa::path(
     get,
     path = "/metrics",
+    operation_id = "metrics",
     tag = "health",
     responses(
         (status = 200, description = "OpenMetrics text.", body = String, content_type = "application/openmetrics-text"),
-        (status = 401, description = "No API token that is in force.", body = Problem),
     )
 )]
 pub(super) async fn show(
     _: ApiCaller,
     State(service): State<Service>,
-) -> Result<([(HeaderName, HeaderValue); 1], String), StatusCode> {
+) -> Result<([(HeaderName, HeaderValue); 1], String), Problem> {
     let mut shown = String::new();
-    text::encode(&mut shown, &service.metrics.registry).map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
+    text::encode(&mut shown, &service.metrics.registry)
+        .map_err(|_| Error::Internal("The counts cannot be written out.".to_owned()))?;
     Ok(([(CONTENT_TYPE, MEDIA_TYPE)], shown))
 }

@@ -33,7 +33,8 @@ pub(crate) struct Problem {
     case: &'static str,
     /// Who must act, for people.
     actor: String,
-    /// For `invalid-input`: the member or parameter, spelled as in the contract.
+    /// For `invalid-input`: the member, parameter or header, such as `settings.workspace`; `body`, `path` or `query` where it
+    /// is not one of them alone, and `request` where it is none of these.
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<String>,
     /// For `sign-in-required`: why.
@@ -56,7 +57,12 @@ pub(crate) struct Problem {
 impl Problem {
     /// The request is not one of this service's.
     pub(crate) fn of_request(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status: status.as_u16(), ..Error::invalid("request", detail).into() }
+        Self { status: status.as_u16(), ..Self::of_member("request", detail) }
+    }
+
+    /// A member of the body, a parameter or a header is not acceptable.
+    pub(crate) fn of_member(member: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { field: Some(member.into()), ..Error::invalid("", detail).into() }
     }
 
     /// Nobody is let in without an API token that is in force.
@@ -142,7 +148,7 @@ impl From<Error> for Problem {
             detail: error.message().to_owned(),
             case,
             actor: error.actor().to_string(),
-            field: error.field().map(str::to_owned),
+            field: error.field().map(member_of),
             reason,
             scopes,
             expected,
@@ -166,6 +172,15 @@ impl IntoResponse for Problem {
             headers.insert(RETRY_AFTER, seconds.into());
         }
         response
+    }
+}
+
+/// What the API calls a parameter of the contract: members have no hyphens.
+fn member_of(field: &str) -> String {
+    match field {
+        "settings.name" => "name".to_owned(),
+        "job.run-as" => "run_as".to_owned(),
+        field => field.replace('-', "_"),
     }
 }
 

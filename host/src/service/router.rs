@@ -5,11 +5,12 @@ use std::time::Duration;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
 use axum::{Router, body::Body};
 use http::StatusCode;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::RequestBodyTimeoutLayer;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::problem::Problem;
 use super::state::Service;
@@ -27,16 +28,12 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(150);
 
 /// The routes of the service.
 pub(super) fn router(service: &Service) -> Router {
-    let protected = Router::new()
-        .merge(api::router())
+    let protected = Router::from(for_callers())
         .merge(console::router(service))
-        .route("/metrics", get(metrics::show))
         .fallback(not_found)
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn_with_state(service.clone(), transport::identify));
-    Router::new()
-        .route("/healthz", get(health::health))
-        .route("/readyz", get(health::readiness))
+    Router::from(for_everybody())
         .merge(protected)
         .layer(from_fn_with_state(service.clone(), metrics::count))
         .layer(RequestBodyTimeoutLayer::new(BODY_WITHIN))
@@ -45,6 +42,21 @@ pub(super) fn router(service: &Service) -> Router {
         .layer(CatchPanicLayer::custom(after_panic))
         .layer(from_fn(transport::guard))
         .with_state(service.clone())
+}
+
+/// All routes that the OpenAPI document describes.
+pub(super) fn documented() -> OpenApiRouter<Service> {
+    api::begun().merge(for_callers()).merge(for_everybody())
+}
+
+/// Routes for programs that show an API token.
+fn for_callers() -> OpenApiRouter<Service> {
+    api::router().routes(routes!(metrics::show))
+}
+
+/// Routes for probes, which have none.
+fn for_everybody() -> OpenApiRouter<Service> {
+    OpenApiRouter::new().routes(routes!(health::health)).routes(routes!(health::readiness))
 }
 
 /// Answers in time in any case.
