@@ -156,6 +156,22 @@ fn word<T>(outcome: &Result<T, Error>) -> &'static str {
     outcome.as_ref().map_or_else(Error::case, |_| "served")
 }
 
+/// A request that is being answered, until this is dropped: also when the client has gone.
+struct InProgress<'a>(&'a Gauge);
+
+impl<'a> InProgress<'a> {
+    fn of(metrics: &'a Metrics) -> Self {
+        metrics.in_progress.inc();
+        Self(&metrics.in_progress)
+    }
+}
+
+impl Drop for InProgress<'_> {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
 /// Counts every request by the route that it came to, never by its path: paths name fabrics.
 pub(super) async fn count(State(service): State<Service>, request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
@@ -168,9 +184,9 @@ pub(super) async fn count(State(service): State<Service>, request: Request, next
     };
     let metrics = &service.metrics;
     let began = service.clock.monotonic();
-    metrics.in_progress.inc();
+    let in_progress = InProgress::of(metrics);
     let response = next.run(request).await;
-    metrics.in_progress.dec();
+    drop(in_progress);
     let took: Duration = service.clock.monotonic().saturating_sub(began);
     metrics.durations.get_or_create(&RouteLabels { route: route.clone() }).observe(took.as_secs_f64());
     metrics.requests.get_or_create(&RequestLabels { method, route, status: response.status().as_u16() }).inc();

@@ -1,5 +1,5 @@
-//! How often somebody may fail to be let in. A secret of 256 bits cannot be guessed; what is bounded is the work that
-//! guessing makes, and the noise.
+//! How often somebody may fail to be let in. A secret of 256 bits cannot be guessed; what is bounded is the noise that
+//! guessing makes. Each guess costs a read of the store all the same: others may come from the same address with a good one.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
