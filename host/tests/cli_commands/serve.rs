@@ -3,10 +3,12 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
+use simulated_workspace::{Endpoint, Fault};
 
-use super::support::{Deployment, Login, Run, binary, finish};
+use super::support::{ALICE, Deployment, Login, Run, TEAM, binary, finish};
 
 /// A deployment whose service has a port of its own.
 async fn deployment() -> Deployment {
@@ -102,7 +104,7 @@ async fn told_to_end_it_answers_what_has_begun_and_takes_nothing_new() {
     assert!(get(&deployment, "/healthz").starts_with("HTTP/1.1 200 "));
     terminate(&service);
     let refused = (0..1_000).any(|_| {
-        std::thread::sleep(std::time::Duration::from_millis(10));
+        std::thread::sleep(Duration::from_millis(10));
         TcpStream::connect((Ipv4Addr::LOCALHOST, deployment.port)).is_err()
     });
     assert!(refused, "a service that was told to end still takes connections");
@@ -111,6 +113,43 @@ async fn told_to_end_it_answers_what_has_begun_and_takes_nothing_new() {
     begun.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
     service.end().ends_with(0);
+}
+
+/// A refresh token that was sent and whose successor is not stored would end somebody's session.
+#[tokio::test(flavor = "multi_thread")]
+async fn told_to_end_it_completes_a_renewal_that_is_under_way() {
+    let deployment = deployment().await;
+    deployment.set_app();
+    deployment.add_fabric("dev", &[]).ends_with(0);
+    let life = Duration::from_secs(8);
+    deployment.workspace.change_app(&deployment.app.client_id, |app| app.lifetimes.access_token = life);
+    deployment.log_in_as(ALICE, &[]).await.ends_with(0);
+    let added = deployment.run_secretly(&["user", "add", "olivia", "--team", TEAM], "").ends_with(0);
+    std::thread::sleep(life);
+    deployment.workspace.inject(Endpoint::Token, Fault::DelayAfter(Duration::from_secs(3)));
+    let service = start(&deployment);
+    let mut asking = TcpStream::connect((Ipv4Addr::LOCALHOST, deployment.port)).unwrap();
+    let body = r#"{"activity": "on-demand-run"}"#;
+    let request = format!(
+        "POST /api/v1/fabrics/dev/access-token HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nAuthorization: Bearer {}\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        deployment.port,
+        added.stdout.trim_end(),
+        body.len(),
+    );
+    asking.write_all(request.as_bytes()).unwrap();
+    let sent = (0..1_000).any(|_| {
+        std::thread::sleep(Duration::from_millis(10));
+        deployment.workspace.books().grant("refresh_token").requests == 1
+    });
+    assert!(sent, "no refresh request was sent");
+    terminate(&service);
+    let mut answer = String::new();
+    asking.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("\"access_token\""), "{answer}");
+    service.end().ends_with(0).says(&["nothing is under way any more"]);
+    deployment.run_secretly(&["token", "dev"], "").ends_with(0);
+    assert_eq!(deployment.workspace.books().reuses(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
