@@ -114,7 +114,7 @@ impl Entered {
             optional,
         };
         let secret_hint = if self.is_new || self.public {
-            "Databricks shows it once. It is stored sealed, and never shown here."
+            "Databricks shows it once. It is stored sealed, and never shown here. Leave it empty only where there is none."
         } else {
             "Left empty, the stored one is kept with an unchanged client ID. It is never shown here."
         };

@@ -5,7 +5,7 @@
 //! explains what happened where not.
 
 use axum::Router;
-use axum::extract::{Query, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::get;
 use http::header::{ALLOW, SET_COOKIE};
@@ -19,6 +19,7 @@ use super::failure;
 use super::layout::bare_page;
 use super::local_path::with_query;
 use super::pending::{Outcome, Pending, SignInName};
+use super::query::Query;
 use crate::contract::Error;
 use crate::service::cookies;
 use crate::service::extractors::{ConsoleUser, cookie};

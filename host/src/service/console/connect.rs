@@ -4,7 +4,7 @@
 //! form that opens a new tab; its answer leads the tab on to Databricks, which sends it back to the callback. Meanwhile the
 //! prompt asks from time to time whether the person is signed in, and goes on by itself.
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -18,6 +18,7 @@ use super::failure;
 use super::layout::{bare_page, form_token, prompt_page};
 use super::local_path::{fabric_path, local_path, with_query};
 use super::pending::Pending;
+use super::query::Query;
 use crate::contract::administration::FabricDescription;
 use crate::contract::{Authentication, Error};
 use crate::service::cookies;
@@ -27,8 +28,8 @@ use crate::service::state::Service;
 /// The paths below the root at which Databricks may send browsers back.
 pub(super) const CALLBACKS: [&str; 2] = ["/api/databricks/oauthredirect", "/metadata/oauthCallback"];
 
-/// The field that says that no new tab could be opened.
-const SAME_TAB: &str = "same_tab";
+/// The field that says that the sign-in goes on in the tab that asked, as where no new one could be opened.
+pub(super) const SAME_TAB: &str = "same_tab";
 
 /// The routes.
 pub(super) fn router() -> Router<Service> {

@@ -73,6 +73,8 @@ for (const asking of document.querySelectorAll("[data-results]")) {
     button.disabled = true;
     try {
       const answer = await send(button?.getAttribute("formaction") ?? form.action, form, more);
+      // A session that has ended leads to the page for signing in.
+      if (!answer.ok) return location.reload();
       const pieces = answer.body.pipeThrough(new TextDecoderStream()).getReader();
       let shown = "";
       for (let piece = await pieces.read(); !piece.done; piece = await pieces.read()) {

@@ -2,18 +2,19 @@
 //! a job on it would run as. These pages show how it is meant, and work.
 
 use axum::Router;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::get;
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::elements::{Standing, badge, in_span, notice, problem};
+use super::elements::{Standing, badge, in_span, notice, problem, told};
 use super::fabric_state::why;
 use super::fabrics::host_of;
 use super::failure;
 use super::layout::{Place, page};
 use super::local_path::{fabric_path, with_query};
+use super::query::Query;
 use crate::contract::administration::FabricDescription;
 use crate::contract::databricks_oauth::{Advisory, AdvisoryKind, Job};
 use crate::contract::{Activity, Authentication, Error, TokenDescription};
@@ -231,7 +232,7 @@ fn warnings(advisories: &[Advisory]) -> Markup {
         @for advisory in advisories {
             @let standing = if advisory.kind == AdvisoryKind::RunAsReplaced { Standing::Plain } else { Standing::Warn };
             (notice(standing, &html! {
-                p { @if let Some(ends) = advisory.ends_in { strong { (in_span(ends)) } ": " } (advisory.message) }
+                p { @if let Some(ends) = advisory.ends_in { strong { (in_span(ends)) } ": " } (told(&advisory.message)) }
             }))
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use maud::{Markup, html};
 
 use super::layout::form_token;
-use crate::contract::Error;
+use crate::contract::{Actor, Error};
 use crate::service::access::SessionSecret;
 use crate::span::Span;
 
@@ -46,13 +46,30 @@ pub(super) fn notice(standing: Standing, content: &Markup) -> Markup {
 
 /// An error, and who must act on it.
 pub(super) fn problem(error: &Error) -> Markup {
+    let actor = match error.actor() {
+        Actor::Person => "you".to_owned(),
+        actor => actor.to_string(),
+    };
     notice(
         Standing::Bad,
         &html! {
-            p { (error.message()) }
-            p .quiet { "Who can act on it: " (error.actor()) "." }
+            p { (told(error.message())) }
+            p .quiet { "Who can act on it: " (actor) "." }
         },
     )
+}
+
+/// A sentence of the component's, in which names and commands stand between backticks.
+pub(super) fn told(message: &str) -> Markup {
+    let parts: Vec<&str> = message.split('`').collect();
+    let are_paired = parts.len() % 2 == 1;
+    html! {
+        @if are_paired {
+            @for (number, part) in parts.iter().enumerate() {
+                @if number % 2 == 1 { code { (part) } } @else { (part) }
+            }
+        } @else { (message) }
+    }
 }
 
 /// How long until something, by the contract's count.
@@ -190,5 +207,16 @@ impl Confirmed<'_> {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_in_a_sentence_are_set_off_and_nothing_in_it_is_markup() {
+        assert_eq!(told("On `a<b` and `c`.").into_string(), "On <code>a&lt;b</code> and <code>c</code>.");
+        assert_eq!(told("One ` alone").into_string(), "One ` alone");
     }
 }

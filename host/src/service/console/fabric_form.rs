@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -10,11 +10,12 @@ use http::StatusCode;
 use maud::{Markup, html};
 use serde::{Deserialize, Serialize};
 
-use super::elements::{Field, Standing, notice, problem};
+use super::elements::{Field, Standing, notice, problem, told};
 use super::fabric_fields::{Entered, field_of, method, secret};
 use super::fabrics::{administers, done};
 use super::layout::{Place, form_token, page, page_with};
 use super::local_path::fabric_path;
+use super::query::Query;
 use super::{failure, problem_status};
 use crate::contract::administration::FabricDescription;
 use crate::contract::databricks_oauth::AuthenticationOffer;
@@ -200,7 +201,7 @@ fn form(user: &ConsoleUser, around: &Surroundings, entered: &Entered, error: Opt
 fn methods(offer: &AuthenticationOffer) -> Vec<(&'static str, &'static str, Markup)> {
     let described = offer.methods.iter().map(|offered| {
         let meaning = match (&offered.problem, offered.method) {
-            (Some(error), _) => html! { "cannot be used yet: " (error.message()) },
+            (Some(error), _) => html! { "cannot be used yet: " (told(error.message())) },
             (None, Authentication::Oauth) => html! { "each person signs in as themselves; recommended" },
             (None, Authentication::PersonalAccessToken) => html! { "each person enters one of their own" },
         };

@@ -1,7 +1,7 @@
 //! Test Connection, step by step as it happens: of a fabric that is stored, or of one as it stands in the form.
 
 use axum::Router;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::get;
 use futures::stream::{self, Stream};
@@ -15,6 +15,7 @@ use super::fabric_fields::{Entered, secret};
 use super::failure;
 use super::layout::{Place, form_token, growing, growing_page, page};
 use super::local_path::{fabric_path, with_query};
+use super::query::Query;
 use crate::contract::databricks_oauth::{FabricSelection, TestResult, TestStep};
 use crate::contract::{Authentication, Caller, Error, IdentityKind, Word as _};
 use crate::service::extractors::{ConsoleUser, Submitted};

@@ -1,16 +1,17 @@
 //! The list of fabrics, and the page of one.
 
 use axum::Router;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::{get, post};
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::elements::{Confirmed, Standing, badge, in_span, notice, problem};
+use super::elements::{Confirmed, Standing, badge, in_span, notice, problem, told};
 use super::fabric_state::{FabricState, why};
 use super::layout::{Place, form_token, page};
 use super::local_path::{fabric_path, with_query};
+use super::query::Query;
 use super::{failure, own_token, people};
 use crate::contract::administration::FabricDescription;
 use crate::contract::{Error, FabricKind, TeamRole, Word as _};
@@ -157,7 +158,7 @@ fn content(user: &ConsoleUser, state: &FabricState, people: &Markup, done: Optio
         @if let Some(done) = done { (notice(Standing::Good, &html! { p { (done.words()) } })) }
         @for advisory in &state.advisories {
             (notice(Standing::Warn, &html! {
-                p { @if let Some(ends) = advisory.ends_in { strong { (in_span(ends)) } ": " } (advisory.message) }
+                p { @if let Some(ends) = advisory.ends_in { strong { (in_span(ends)) } ": " } (told(&advisory.message)) }
             }))
         }
         div .columns {

@@ -4,7 +4,7 @@
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use futures::stream;
@@ -16,6 +16,7 @@ use serde::Deserialize;
 use super::elements::{Standing, badge, notice};
 use super::layout::{Place, form_token, page};
 use super::local_path::with_query;
+use super::query::Query;
 use super::{failure, refusal};
 use crate::contract::{Error, Word as _};
 use crate::journal::{Action, EventView, PAGE_LIMIT, Page, Report, Since, moment, verify};

@@ -3,7 +3,7 @@
 //! The component seals and does not manage keys; that cluster admins alone may do so is decided here.
 
 use axum::Router;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::{get, post};
 use futures::stream::{self, Stream};
@@ -14,6 +14,7 @@ use serde::Deserialize;
 use super::elements::{Confirmed, Standing, ago, badge, notice, problem};
 use super::layout::{Place, form_token, growing_page, page};
 use super::local_path::with_query;
+use super::query::Query;
 use super::refusal;
 use crate::contract::Caller;
 use crate::contract::administration::ResealProgress;

@@ -20,6 +20,7 @@ mod overview;
 mod own_token;
 mod pending;
 mod people;
+mod query;
 mod security;
 mod session;
 mod timeline;

@@ -8,7 +8,7 @@ use axum::response::Response;
 use axum::routing::get;
 use maud::{Markup, html};
 
-use super::elements::{Standing, badge, in_span, notice};
+use super::elements::{Standing, badge, in_span, notice, told};
 use super::fabric_state::{Attention, FabricState};
 use super::failure;
 use super::layout::{Place, page};
@@ -90,7 +90,7 @@ fn needs_attention(attention: &[Attention], nothing_yet: bool) -> Markup {
                     @for one in attention {
                         li {
                             (badge(if one.due_in == 0 { Standing::Bad } else { Standing::Warn }, &in_span(one.due_in))) " "
-                            a href=(fabric_path(&one.fabric)) { (one.fabric) } ": " (one.message) " "
+                            a href=(fabric_path(&one.fabric)) { (one.fabric) } ": " (told(&one.message)) " "
                             @let (path, words) = &one.action;
                             a href=(path) { (words) }
                         }

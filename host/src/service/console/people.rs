@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use axum::Router;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::{get, post};
 use maud::{Markup, html};
@@ -12,6 +12,7 @@ use serde::Deserialize;
 use super::elements::{Confirmed, Standing, ago, badge, in_span, notice};
 use super::fabrics::{done, host_of};
 use super::layout::{Place, page};
+use super::query::Query;
 use super::{failure, refusal};
 use crate::contract::administration::{FabricDescription, GrantDescription, GrantSelection};
 use crate::contract::{Caller, Error, Word as _};

@@ -3,16 +3,18 @@
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::{get, post};
 use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::app_connection_form::Entered;
+use super::connect::SAME_TAB;
 use super::elements::{Confirmed, Standing, ago, badge, notice, to_copy};
 use super::layout::{Place, form_token, page, page_with};
 use super::local_path::with_query;
+use super::query::Query;
 use super::{failure, problem_status};
 use crate::contract::administration::AppConnectionDescription;
 use crate::contract::databricks_oauth::Registration;
@@ -197,10 +199,11 @@ fn check_section(user: &ConsoleUser, fabrics: &[String]) -> Markup {
             }
             div .actions {
                 @for fabric in fabrics {
-                    form method="post" action="/connect" target="_blank" {
+                    form method="post" action="/connect" {
                         (form_token(&user.session))
                         input type="hidden" name="fabric" value=(fabric);
                         input type="hidden" name="next" value=(with_query(PATH, &[("checked", fabric)]));
+                        input type="hidden" name=(SAME_TAB) value="yes";
                         button type="submit" { "Sign in through " (fabric) }
                     }
                 }

@@ -1,7 +1,7 @@
 //! Signing in to the console, with an API token, and out of it.
 
 use axum::Router;
-use axum::extract::{Query, Request, State};
+use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::{get, post};
 use http::header::{RETRY_AFTER, SET_COOKIE};
@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use super::layout::bare_page;
 use super::local_path::local_path;
+use super::query::Query;
 use super::{failure, refusal};
 use crate::service::cookies;
 use crate::service::extractors::{ConsoleUser, Submitted, is_same_origin, read_form, refuse_foreign};
