@@ -48,7 +48,6 @@ async fn answers_that_are_no_pages_may_load_nothing_and_are_kept_by_nobody() {
         (Method::GET, "/api/databricks/oauthredirect?code=c&state=s", StatusCode::SEE_OTHER),
         (Method::HEAD, "/api/databricks/oauthredirect?code=c&state=s", StatusCode::METHOD_NOT_ALLOWED),
         (Method::GET, "/connect/outcome", StatusCode::SEE_OTHER),
-        (Method::GET, "/connect/lost", StatusCode::BAD_REQUEST),
         (Method::GET, "/nowhere", StatusCode::NOT_FOUND),
         (Method::GET, "/%00/..%2f", StatusCode::NOT_FOUND),
         (Method::POST, "/healthz", StatusCode::METHOD_NOT_ALLOWED),

@@ -39,4 +39,6 @@ mod sessions;
 #[cfg(test)]
 mod slow_clients;
 #[cfg(test)]
+mod stolen_database;
+#[cfg(test)]
 mod tls;

@@ -83,7 +83,11 @@ impl ServiceWorld {
 
     /// The users of the service.
     pub fn users(&self) -> Users {
-        Users::new(Arc::new(self.world.database.storage()), Arc::new(self.world.clock().clone()))
+        Users::new(
+            Arc::new(self.world.database.storage()),
+            Arc::new(self.world.keys.clone()),
+            Arc::new(self.world.clock().clone()),
+        )
     }
 
     /// Makes a user who is to the component what this caller is, and gives an API token of theirs.

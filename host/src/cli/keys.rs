@@ -5,12 +5,14 @@
 
 use std::fmt;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Subcommand;
 use fabric_auth::Span;
 use fabric_auth::contract::Error;
 use fabric_auth::journal::release_key;
 use fabric_auth::keys::{KeyStatus, SealedUnder};
+use fabric_auth::service::sign_records_anew;
 use serde::Serialize;
 
 use super::context::{Context, Session};
@@ -106,7 +108,7 @@ impl Keys {
                 context.with_host(async |session| rotate(context, session).await).await?;
             }
             Self::Remove { key_id, give_up_journal } => {
-                context.with_host(async |session| remove(session, &key_id, give_up_journal).await).await?;
+                context.with_host(async |session| remove(context, session, &key_id, give_up_journal).await).await?;
                 context.output.show(&ChangedView { key_id, now: "is taken out of the key ring" })?;
             }
         }
@@ -169,22 +171,31 @@ async fn reseal(context: &Context, session: &Session) -> Result<ResealedView, Fa
         counts.unreadable = counts.unreadable.saturating_add(progress.unreadable.into());
         match progress.next {
             Some(next) => after = Some(next),
-            None => return Ok(counts),
+            None => break,
         }
         if counts.looked_at() > before {
             context.output.note(format_args!("{} records looked at", counts.looked_at()));
         }
     }
+    sign_anew(context, session).await?;
+    Ok(counts)
+}
+
+/// The records of the service are signed and not sealed.
+async fn sign_anew(context: &Context, session: &Session) -> Result<(), Failure> {
+    let keys = Arc::new(session.keys.clone());
+    Ok(sign_records_anew(session.database.storage(), keys, context.clock()).await.map(drop)?)
 }
 
 /// Takes a key out, if nothing is sealed under it, in whichever tenant. The ring itself refuses the primary and an id
 /// that is not there.
-async fn remove(session: &Session, key_id: &str, give_up_journal: bool) -> Result<(), Failure> {
+async fn remove(context: &Context, session: &Session, key_id: &str, give_up_journal: bool) -> Result<(), Failure> {
     let is_retired = session.keys.list().iter().any(|key| key.key_id == key_id && key.status == KeyStatus::Retired);
     if !is_retired {
         return Ok(session.keys.remove(key_id, SealedUnder::NotKnown)?);
     }
     forget_sign_ins_that_are_over(session).await?;
+    sign_anew(context, session).await?;
     match sealed_records::by_key(session.database.storage().as_ref()).await?.get(key_id) {
         None => {
             if !give_up_journal {

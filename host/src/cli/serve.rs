@@ -5,6 +5,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Args;
 use fabric_auth::service::{Running, ServiceParts, Users};
@@ -48,7 +49,8 @@ async fn serve(context: &Context, session: &Session, end: BoxFuture<'static, ()>
     .await?;
     let console = deployment.base_url.clone();
     context.output.show(&ListeningView { listening: running.address(), console })?;
-    if Users::new(session.database.storage(), context.clock()).list().await?.is_empty() {
+    if Users::new(session.database.storage(), Arc::new(session.keys.clone()), context.clock()).list().await?.is_empty()
+    {
         context.output.note(
             "Nobody can sign in yet. In another terminal, in this folder: `fabric-auth user add NAME --cluster-admin` \
              prints an API token; the console asks for it.",

@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -135,8 +136,8 @@ impl UserCommand {
     pub(super) async fn run(self, context: &Context) -> Result<ExitCode, Failure> {
         context.require_operator("Who may use the service")?;
         context
-            .with_database(async |database, _| {
-                let users = Users::new(database.storage(), context.clock());
+            .with_database(async |database, keys| {
+                let users = Users::new(database.storage(), Arc::new(keys.clone()), context.clock());
                 self.act(context, &users).await
             })
             .await?;

@@ -24,10 +24,12 @@ mod records;
 mod router;
 mod running;
 mod settings;
+mod signed;
 mod state;
 mod transport;
 
 pub use self::access::{API_TOKEN_PREFIX, ApiToken, User, Users};
+pub use self::records::sign_records_anew;
 pub use self::running::{Running, ServiceError, ServiceParts};
 pub use self::settings::{ServiceSettings, TlsFiles};
 pub use self::transport::TlsFilesError;

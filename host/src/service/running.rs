@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::access::{Access, Attempts};
 use super::metrics::Metrics;
-use super::records::Records;
+use super::records::{RecordStore, Records};
 use super::router::router;
 use super::settings::ServiceSettings;
 use super::state::{Origin, Parts, Service};
@@ -17,7 +17,7 @@ use crate::database::Backend;
 use crate::fabric_auth::FabricAuth;
 use crate::keys::KeyRing;
 
-/// How often what has ended is forgotten in the store.
+/// How often what has ended is forgotten in the store, and the rest signed anew after a key has changed.
 const CLEAR_OUT_EVERY: Duration = Duration::from_secs(600);
 
 /// What a service is made of.
@@ -79,10 +79,12 @@ impl Running {
         let origin = Origin::of(&parts.base_url).ok_or_else(|| ServiceError::BaseUrl(parts.base_url.clone()))?;
         let listener = Listener::bind(settings.clone()).await?;
         let storage = parts.database.storage();
+        let records = RecordStore::new(storage.clone(), Arc::new(parts.keys.clone()), parts.clock.clone());
         let service = Service::new(Parts {
-            access: Access::new(storage.clone(), parts.clock.clone(), settings.session_life),
+            access: Access::new(records.clone(), parts.clock.clone(), settings.session_life),
             attempts: Attempts::new(),
-            sign_ins: Records::new(storage.clone(), parts.clock.clone(), "sign-in"),
+            sign_ins: Records::new(records.clone(), "sign-in"),
+            records,
             metrics: Metrics::new(&parts.host),
             ledger: parts.database.ledger(),
             storage,
@@ -113,17 +115,18 @@ impl Running {
     }
 }
 
-/// Forgets what has ended, from time to time. Never completes.
+/// Looks through the service's records from time to time. Never completes.
 async fn clear_out(service: &Service) {
     loop {
         service.clock.sleep_until(service.clock.monotonic().saturating_add(CLEAR_OUT_EVERY)).await;
         let cleared: Result<(), Error> = async {
             service.access.clear_out().await?;
-            super::console::clear_out(service).await
+            super::console::clear_out(service).await?;
+            service.records.sign_anew().await.map(drop)
         }
         .await;
         if let Err(error) = cleared {
-            tracing::warn!(%error, "sessions that have ended could not be cleared out");
+            tracing::warn!(%error, "records of the service could not be looked through");
         }
     }
 }

@@ -7,7 +7,7 @@ use http::Uri;
 
 use super::access::{Access, Attempts};
 use super::metrics::Metrics;
-use super::records::Records;
+use super::records::{RecordStore, Records};
 use super::settings::ServiceSettings;
 use crate::clock::SharedClock;
 use crate::contract::Caller;
@@ -41,6 +41,8 @@ pub(crate) struct Parts {
     pub(crate) redirect_urls: Vec<String>,
     /// What the operator has set.
     pub(crate) settings: Arc<ServiceSettings>,
+    /// The service's own records, whatever they are about.
+    pub(crate) records: RecordStore,
     /// Who may call.
     pub(crate) access: Access,
     /// How often somebody may fail to be let in.

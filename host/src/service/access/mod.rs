@@ -16,7 +16,7 @@ pub(crate) use self::sessions::{SessionSecret, Sessions};
 pub use self::users::{API_TOKEN_PREFIX, ApiToken, User, Users};
 use crate::clock::SharedClock;
 use crate::contract::{CallerKind, Error};
-use crate::storage::Storage;
+use crate::service::records::RecordStore;
 
 /// How long the service goes by what the store has said of a user. As long as the component does of a token: a role that
 /// is taken away, a session or an API token that has ended, holds no longer than this on any host.
@@ -34,10 +34,10 @@ pub(crate) struct Access {
 }
 
 impl Access {
-    pub(crate) fn new(storage: Arc<dyn Storage>, clock: SharedClock, session_life: Duration) -> Self {
+    pub(crate) fn new(records: RecordStore, clock: SharedClock, session_life: Duration) -> Self {
         Self {
-            users: Users::new(storage.clone(), clock.clone()),
-            sessions: Sessions::new(storage, clock.clone(), session_life),
+            users: Users::of_store(records.clone()),
+            sessions: Sessions::new(records, session_life),
             clock,
             known: Mutex::default(),
         }

@@ -1,6 +1,5 @@
 //! Console sessions: made with an API token, kept on the server, ended by signing out, by time, or with the API token.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
@@ -8,10 +7,8 @@ use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq as _;
 
 use super::secret;
-use crate::clock::SharedClock;
 use crate::contract::Error;
-use crate::service::records::{Record, Records, name_of};
-use crate::storage::Storage;
+use crate::service::records::{Record, RecordStore, Records, name_of};
 
 /// What a session's secret begins with.
 const PREFIX: &str = "session_";
@@ -37,8 +34,8 @@ struct StoredSession {
 }
 
 impl Sessions {
-    pub(crate) fn new(storage: Arc<dyn Storage>, clock: SharedClock, life: Duration) -> Self {
-        Self { records: Records::new(storage, clock, "session"), life }
+    pub(crate) fn new(records: RecordStore, life: Duration) -> Self {
+        Self { records: Records::new(records, "session"), life }
     }
 
     /// How long a session lasts.

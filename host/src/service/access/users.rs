@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use super::secret;
 use crate::clock::SharedClock;
 use crate::contract::{Caller, CallerKind, Error, TeamMembership, TeamRole};
-use crate::service::records::{Record, Records, name_of};
+use crate::keys::MasterKeys;
+use crate::service::records::{Record, RecordStore, Records, name_of};
 use crate::storage::Storage;
 
 /// What every API token begins with.
@@ -95,12 +96,13 @@ struct StoredApiToken {
 }
 
 impl Users {
-    /// The users in this store.
-    pub fn new(storage: Arc<dyn Storage>, clock: SharedClock) -> Self {
-        Self {
-            users: Records::new(storage.clone(), clock.clone(), "user"),
-            api_tokens: Records::new(storage, clock, "api-token"),
-        }
+    /// The users in this store, whose records are signed with these keys.
+    pub fn new(storage: Arc<dyn Storage>, keys: Arc<dyn MasterKeys>, clock: SharedClock) -> Self {
+        Self::of_store(RecordStore::new(storage, keys, clock))
+    }
+
+    pub(super) fn of_store(store: RecordStore) -> Self {
+        Self { users: Records::new(store.clone(), "user"), api_tokens: Records::new(store, "api-token") }
     }
 
     /// Adds a user.

@@ -220,12 +220,20 @@ fn progress(service: Service, caller: Caller) -> impl Stream<Item = Markup> + Se
                 let counts = counts.with(&progress);
                 match progress.next {
                     Some(next) => (counts.since(before), Stage::Piece(Some(next), counts)),
-                    None => (counts.verdict(), Stage::Over),
+                    None => (sign_anew(&service, counts).await, Stage::Over),
                 }
             }
         };
         Some((shown, (service, caller, stage)))
     })
+}
+
+/// The records of the service are signed and not sealed.
+async fn sign_anew(service: &Service, counts: Counts) -> Markup {
+    match service.records.sign_anew().await {
+        Ok(_) => counts.verdict(),
+        Err(error) => problem(&error),
+    }
 }
 
 impl Counts {
