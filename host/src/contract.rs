@@ -72,6 +72,26 @@ impl fmt::Display for Actor {
     }
 }
 
+impl FabricSettings {
+    /// A Spark fabric on which people sign in, with nothing else set.
+    pub fn oauth(name: &str, workspace: &str, team: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            kind: FabricKind::Spark,
+            workspace: workspace.to_owned(),
+            team: team.to_owned(),
+            authentication: Authentication::Oauth,
+            app_connection: None,
+            service_principal_client_id: None,
+            service_principal_secret_expires_in: None,
+            scopes: Vec::new(),
+            service_principal_scopes: Vec::new(),
+            compute: None,
+            metadata_crawl_identity: IdentityKind::Person,
+        }
+    }
+}
+
 impl Error {
     /// The name of the case, as the contract spells it.
     pub fn case(&self) -> &'static str {

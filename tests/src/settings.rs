@@ -1,7 +1,7 @@
 //! Settings as an administrator would enter them.
 
+use fabric_auth::contract::FabricSettings;
 use fabric_auth::contract::administration::{AppConnectionSettings, RefreshTokenPolicy};
-use fabric_auth::contract::{Authentication, FabricKind, FabricSettings, IdentityKind};
 use simulated_workspace::{App, ClientType, ServicePrincipal};
 
 /// The team of the fabrics.
@@ -25,20 +25,7 @@ pub fn app_settings(app: &App) -> AppConnectionSettings {
 
 /// A Spark fabric of the team, without a service principal.
 pub fn fabric_settings(name: &str, workspace: &str) -> FabricSettings {
-    FabricSettings {
-        name: name.into(),
-        kind: FabricKind::Spark,
-        workspace: workspace.into(),
-        team: TEAM.into(),
-        authentication: Authentication::Oauth,
-        app_connection: None,
-        service_principal_client_id: None,
-        service_principal_secret_expires_in: None,
-        scopes: Vec::new(),
-        service_principal_scopes: Vec::new(),
-        compute: None,
-        metadata_crawl_identity: IdentityKind::Person,
-    }
+    FabricSettings::oauth(name, workspace, TEAM)
 }
 
 /// The same fabric with a service principal; its secret goes beside.

@@ -5,9 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use fabric_auth::clock::MovableClock;
-use fabric_auth::contract::{
-    Authentication, Caller, CallerKind, FabricKind, FabricSettings, IdentityKind, TeamMembership, TeamRole,
-};
+use fabric_auth::contract::{Caller, CallerKind, FabricKind, FabricSettings, TeamMembership, TeamRole};
 use fabric_auth::database::Database;
 use fabric_auth::egress::{EgressSettings, HttpClient, SendOptions};
 use fabric_auth::keys::KeyRing;
@@ -104,18 +102,10 @@ impl Stage {
     /// A fabric on the simulated workspace.
     pub(super) fn fabric(&self, name: &str, service_principal: bool) -> FabricSettings {
         FabricSettings {
-            name: name.to_owned(),
             kind: FabricKind::Sql,
-            workspace: self.workspace.url().to_owned(),
-            team: "analytics".to_owned(),
-            authentication: Authentication::Oauth,
-            app_connection: None,
             service_principal_client_id: service_principal.then(|| self.service_principal.application_id.clone()),
-            service_principal_secret_expires_in: None,
-            scopes: Vec::new(),
-            service_principal_scopes: Vec::new(),
             compute: Some(WAREHOUSE.to_owned()),
-            metadata_crawl_identity: IdentityKind::Person,
+            ..FabricSettings::oauth(name, self.workspace.url(), "analytics")
         }
     }
 

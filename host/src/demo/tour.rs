@@ -135,20 +135,7 @@ impl Tour {
     }
 
     fn fabric(&self, name: &str) -> FabricSettings {
-        FabricSettings {
-            name: name.to_owned(),
-            kind: FabricKind::Spark,
-            workspace: self.workspace.url().to_owned(),
-            team: TEAM.to_owned(),
-            authentication: Authentication::Oauth,
-            app_connection: None,
-            service_principal_client_id: None,
-            service_principal_secret_expires_in: None,
-            scopes: Vec::new(),
-            service_principal_scopes: Vec::new(),
-            compute: None,
-            metadata_crawl_identity: IdentityKind::Person,
-        }
+        FabricSettings::oauth(name, self.workspace.url(), TEAM)
     }
 
     /// Tells where everything is, and who may come in.

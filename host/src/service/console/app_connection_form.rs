@@ -2,14 +2,17 @@
 
 use maud::{Markup, html};
 
-use super::elements::{Field, Standing, notice, problem};
-use super::fabric_fields::{field_of, scopes};
+use super::fabric_fields::scopes;
+use super::fields::Fields;
 use super::layout::form_token;
 use crate::contract::administration::{AppConnectionDescription, AppConnectionSettings, RefreshTokenPolicy};
 use crate::contract::{Error, Word as _};
 use crate::service::extractors::ConsoleUser;
 use crate::service::form::Form;
 use crate::span::Span;
+
+/// The fields that are folded away where nobody needs them.
+const MORE: [&str; 4] = ["name", "scopes", "refresh_token_policy", "refresh_token_lifetime"];
 
 /// The name of the app connection that most deployments have only one of.
 const USUAL_NAME: &str = "default";
@@ -104,35 +107,24 @@ impl Entered {
 
     /// The form, with what is wrong with it.
     pub(super) fn form(&self, user: &ConsoleUser, error: Option<&Error>) -> Markup {
-        let refused = error.and_then(Error::field).map(field_of);
-        let told = |name: &str| error.filter(|_| refused.as_deref() == Some(name)).map(Error::message);
-        let field = |name: &'static str, label: &'static str, hint: &'static str, optional: bool| Field {
-            name,
-            label,
-            hint,
-            problem: told(name),
-            optional,
-        };
+        let fields = Fields::refused_with(error);
         let secret_hint = if self.is_new || self.public {
             "Databricks shows it once. It is stored sealed, and never shown here. Leave it empty only where there is none."
         } else {
             "Left empty, the stored one is kept with an unchanged client ID. It is never shown here."
         };
         html! {
-            @if let Some(error) = error {
-                @if refused.is_none() { (problem(error)) }
-                @else { (notice(Standing::Bad, &html! { p { "Nothing is saved yet: a field is not right." } })) }
-            }
+            (fields.told())
             form method="post" action="/admin/security/save" {
                 (form_token(&user.session))
                 p .hint { "Take the values from the Prophecy app connection in the Databricks account console." }
                 @if self.is_new { input type="hidden" name="is_new" value="yes"; }
-                (field("client_id", "Client ID", "", false).text(&self.client_id))
-                (field("client_secret", "Client Secret", secret_hint, true).secret())
-                details open[refused.as_deref().is_some_and(|field| !field.starts_with("client"))] {
+                (fields.required("client_id", "Client ID", "").text(&self.client_id))
+                (fields.optional("client_secret", "Client Secret", secret_hint).secret())
+                details open[MORE.iter().any(|name| fields.is_refused(name))] {
                     summary { "More settings" }
                     @if self.is_new {
-                        (field("name", "Name", "What it is called here.", false).text(&self.name))
+                        (fields.required("name", "Name", "What it is called here.").text(&self.name))
                     } @else {
                         input type="hidden" name="name" value=(self.name);
                     }
@@ -140,14 +132,14 @@ impl Entered {
                         label { input type="checkbox" name="public" value="yes" checked[self.public]; " It has no client secret (a public client, protected by PKCE alone)" }
                         label { input type="checkbox" name="default" value="yes" checked[self.default]; " Fabrics that name no app connection use this one" }
                     }
-                    (field("scopes", "Scopes", "Separated by blanks. Empty for all-apis offline_access profile email openid.", true)
+                    (fields.optional("scopes", "Scopes", "Separated by blanks. Empty for all-apis offline_access profile email openid.")
                         .text(&self.scopes))
-                    (field("refresh_token_policy", "Refresh tokens", "As the account admin has set it at Databricks.", false).radios(&[
+                    (fields.required("refresh_token_policy", "Refresh tokens", "As the account admin has set it at Databricks.").radios(&[
                         (RefreshTokenPolicy::Unknown.word(), "Not known", html! { "treated as single-use" }),
                         (RefreshTokenPolicy::SingleUse.word(), "Single-use", html! { "each renewal spends one" }),
                         (RefreshTokenPolicy::Reusable.word(), "Reusable", html! { "until they expire" }),
                     ], &self.refresh_token_policy))
-                    (field("refresh_token_lifetime", "Refresh tokens live unused for", "Such as 7d, 12h or 90min. Empty for Databricks' default of 7 days.", true)
+                    (fields.optional("refresh_token_lifetime", "Refresh tokens live unused for", "Such as 7d, 12h or 90min. Empty for Databricks' default of 7 days.")
                         .text(&self.refresh_token_lifetime))
                 }
                 div .actions { button type="submit" .primary { "Save" } }

@@ -10,9 +10,10 @@ use http::StatusCode;
 use maud::{Markup, html};
 use serde::{Deserialize, Serialize};
 
-use super::elements::{Field, Standing, notice, problem, told};
+use super::elements::told;
 use super::fabric_fields::{Entered, field_of, method, secret};
 use super::fabrics::{administers, done};
+use super::fields::{Field, Fields};
 use super::layout::{Place, form_token, page, page_with};
 use super::local_path::fabric_path;
 use super::query::Query;
@@ -36,6 +37,9 @@ pub(super) fn router() -> Router<Service> {
 struct Wanted {
     name: String,
 }
+
+/// The fields that are folded away where nobody needs them.
+const MORE: [&str; 5] = ["compute", "app_connection", "scopes", "service_principal_scopes", "metadata_crawl_identity"];
 
 /// What else the form shows.
 struct Surroundings {
@@ -134,54 +138,41 @@ async fn check(State(service): State<Service>, Submitted { by, form }: Submitted
 }
 
 fn form(user: &ConsoleUser, around: &Surroundings, entered: &Entered, error: Option<&Error>) -> Markup {
-    let refused = error.and_then(Error::field).map(field_of);
-    let told = |name: &str| error.filter(|_| refused.as_deref() == Some(name)).map(Error::message);
-    let field = |name: &'static str, label: &'static str, hint: &'static str, optional: bool| Field {
-        name,
-        label,
-        hint,
-        problem: told(name),
-        optional,
-    };
+    let fields = Fields::refused_with(error);
     let is_new = entered.revision.is_empty() || entered.revision == "0";
+    let has_more = [&entered.scopes, &entered.app_connection, &entered.compute].iter().any(|text| !text.is_empty());
     let back = if is_new { "/fabrics".to_owned() } else { fabric_path(&entered.name) };
     html! {
-        @if let Some(error) = error {
-            @if refused.is_none() { (problem(error)) }
-            @else { (notice(Standing::Bad, &html! { p { "Nothing is saved yet: a field is not right." } })) }
-        }
+        (fields.told())
         form method="post" action="/fabric/save" .card data-check="/fabric/check" {
             (form_token(&user.session))
             input type="hidden" name="revision" value=(entered.revision);
             @if is_new {
-                (field("name", "Fabric name", "People choose the fabric by this name.", false).text(&entered.name))
+                (fields.required("name", "Fabric name", "People choose the fabric by this name.").text(&entered.name))
             } @else {
                 input type="hidden" name="name" value=(entered.name);
             }
-            (team(&field("team", "Team", "Whose members may use the fabric.", false), around, &entered.team))
-            (field("kind", "Compute", "", false).radios(&[
+            (team(&fields.required("team", "Team", "Whose members may use the fabric."), around, &entered.team))
+            (fields.required("kind", "Compute", "").radios(&[
                 ("spark", "Spark", html! { "clusters" }),
                 ("sql", "SQL", html! { "SQL warehouses" }),
             ], &entered.kind))
             p { strong { "Provider: " } "Databricks" }
-            (field(
-                "workspace",
+            (fields.required("workspace",
                 "Databricks Workspace URL or JDBC URL",
-                "As the browser shows it, such as https://dbc-a1b2345c-d6e7.cloud.databricks.com, or the JDBC URL from a warehouse's connection details.",
-                false,
-            ).text(&entered.workspace))
-            (field("authentication", "Authentication Method", "", false).radios(&methods(&around.offer), &entered.authentication))
-            (service_principal(&field, entered))
-            details open[!entered.scopes.is_empty() || !entered.app_connection.is_empty() || !entered.compute.is_empty()] {
+                "As the browser shows it, such as https://dbc-a1b2345c-d6e7.cloud.databricks.com, or the JDBC URL from a warehouse's connection details.").text(&entered.workspace))
+            (fields.required("authentication", "Authentication Method", "").radios(&methods(&around.offer), &entered.authentication))
+            (service_principal(&fields, entered))
+            details open[has_more || MORE.iter().any(|name| fields.is_refused(name))] {
                 summary { "More settings" }
-                (field("compute", "Cluster id or warehouse id", "What Test Connection looks at. Empty lists what there is.", true)
+                (fields.optional("compute", "Cluster id or warehouse id", "What Test Connection looks at. Empty lists what there is.")
                     .text(&entered.compute))
-                (app_connection(&field("app_connection", "App connection", "Through which people sign in.", true), around, &entered.app_connection))
-                (field("scopes", "Scopes of people's tokens", "Separated by blanks. Empty for those of the app connection.", true)
+                (app_connection(&fields.optional("app_connection", "App connection", "Through which people sign in."), around, &entered.app_connection))
+                (fields.optional("scopes", "Scopes of people's tokens", "Separated by blanks. Empty for those of the app connection.")
                     .text(&entered.scopes))
-                (field("service_principal_scopes", "Scopes of the service principal", "Separated by blanks. Empty for all-apis.", true)
+                (fields.optional("service_principal_scopes", "Scopes of the service principal", "Separated by blanks. Empty for all-apis.")
                     .text(&entered.service_principal_scopes))
-                (field("metadata_crawl_identity", "Who crawls metadata", "", false).radios(&[
+                (fields.required("metadata_crawl_identity", "Who crawls metadata", "").radios(&[
                     (IdentityKind::Person.word(), "A person", html! { "who is signed in" }),
                     (IdentityKind::ServicePrincipal.word(), "The service principal", html! { "where pipelines run as one" }),
                 ], &entered.metadata_crawl_identity))
@@ -229,10 +220,7 @@ fn app_connection(field: &Field<'_>, around: &Surroundings, chosen: &str) -> Mar
     field.select(&choices, chosen)
 }
 
-fn service_principal<'a>(
-    field: &impl Fn(&'static str, &'static str, &'static str, bool) -> Field<'a>,
-    entered: &Entered,
-) -> Markup {
+fn service_principal(fields: &Fields<'_>, entered: &Entered) -> Markup {
     let kept = !entered.service_principal_client_id.is_empty() && !entered.revision.is_empty();
     let hint = if kept {
         "Left empty, the stored one is kept, as long as workspace and client ID stay as they are. It is never shown."
@@ -243,15 +231,12 @@ fn service_principal<'a>(
         fieldset .group {
             legend { "Service principal, for scheduled jobs, releases and deployments " span .optional { "(optional)" } }
             p .hint { "Another pair than the client ID and secret of the app connection. Leave both empty where only people work." }
-            (field("service_principal_client_id", "Service Principal Client ID", "Its application id.", true)
+            (fields.optional("service_principal_client_id", "Service Principal Client ID", "Its application id.")
                 .text(&entered.service_principal_client_id))
-            (field("service_principal_secret", "Service Principal Client Secret", hint, true).secret())
-            (field(
-                "service_principal_secret_expires_in",
+            (fields.optional("service_principal_secret", "Service Principal Client Secret", hint).secret())
+            (fields.optional("service_principal_secret_expires_in",
                 "The secret ends on",
-                "The date that Databricks shows, such as 2027-11-24: then you are told 30 days ahead.",
-                true,
-            ).text(&entered.service_principal_secret_expires_in))
+                "The date that Databricks shows, such as 2027-11-24: then you are told 30 days ahead.").text(&entered.service_principal_secret_expires_in))
         }
     }
 }

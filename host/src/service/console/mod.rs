@@ -12,6 +12,7 @@ mod fabric_form;
 mod fabric_state;
 mod fabric_test;
 mod fabrics;
+mod fields;
 mod journal;
 mod keys;
 mod layout;

@@ -7,10 +7,11 @@ use axum::routing::post;
 use http::StatusCode;
 use maud::{Markup, html};
 
-use super::elements::{Confirmed, Field};
+use super::elements::Confirmed;
 use super::fabric_state::FabricState;
 use super::fabrics::done;
 use super::failure;
+use super::fields::Fields;
 use super::layout::{Place, form_token, page_with};
 use super::local_path::fabric_path;
 use crate::contract::Error;
@@ -42,14 +43,12 @@ pub(super) fn section(user: &ConsoleUser, state: &FabricState) -> Markup {
     }
 }
 
-fn form(user: &ConsoleUser, fabric: &str, problem: Option<&str>) -> Markup {
-    let field = Field {
-        name: "token",
-        label: "Personal access token",
-        hint: "Your own, made in the workspace under Settings > Developer > Access tokens. It is tried on the workspace and stored sealed.",
-        problem,
-        optional: false,
-    };
+fn form(user: &ConsoleUser, fabric: &str, error: Option<&Error>) -> Markup {
+    let field = Fields::refused_with(error).required(
+        "token",
+        "Personal access token",
+        "Your own, made in the workspace under Settings > Developer > Access tokens. It is tried on the workspace and stored sealed.",
+    );
     html! {
         form method="post" action="/fabric/token" {
             (form_token(&user.session))
@@ -65,9 +64,9 @@ async fn set(State(service): State<Service>, Submitted { by, form }: Submitted) 
     let token = form.secret("token").unwrap_or_default();
     match service.host.set_personal_access_token(&by.caller, name, &token).await {
         Ok(_) => done(name, "token-set"),
-        Err(Error::InvalidInput(input)) if input.field == "token" => {
+        Err(error) if error.field() == Some("token") => {
             let content = html! {
-                div .card { (self::form(&by, name, Some(&input.message))) }
+                div .card { (self::form(&by, name, Some(&error))) }
                 p { a href=(fabric_path(name)) { "Back to the fabric" } }
             };
             page_with(StatusCode::BAD_REQUEST, &by, Place::Fabrics, name, &content)
