@@ -13,6 +13,9 @@ use tokio::task::JoinHandle;
 
 use crate::world::{Setup, World};
 
+/// The tenant of everybody in these tests.
+const TENANT: &str = "acme";
+
 /// A service on `http://localhost:…`, and the world behind it.
 pub struct ServiceWorld {
     /// Workspace, host and time.
@@ -66,7 +69,7 @@ impl ServiceWorld {
             database: &world.database,
             keys: world.keys.clone(),
             clock: Arc::new(world.clock().clone()),
-            tenant: "acme".to_owned(),
+            tenant: TENANT.to_owned(),
             base_url: base_url.clone(),
             redirect_urls,
             settings: ServiceSettings { listen: SocketAddr::from(([127, 0, 0, 1], port)), ..settings },
@@ -87,6 +90,7 @@ impl ServiceWorld {
             Arc::new(self.world.database.storage()),
             Arc::new(self.world.keys.clone()),
             Arc::new(self.world.clock().clone()),
+            TENANT,
         )
     }
 

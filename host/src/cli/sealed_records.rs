@@ -1,4 +1,4 @@
-//! Which master keys the stored records are sealed under.
+//! Which master keys the stored records are sealed or signed under.
 //!
 //! A sealed value is a JWE in compact form (RFC 7516 section 7.1) in a JSON record, and its header names the key. That is
 //! not a secret. Records of every tenant are looked at: the key ring is for all of them.
@@ -22,7 +22,7 @@ struct Header {
     kid: String,
 }
 
-/// How many records of the database are sealed under each key, by key id.
+/// How many records of the database are sealed or signed under each key, by key id.
 pub(super) async fn by_key(storage: &dyn Storage) -> Result<BTreeMap<String, u64>, Failure> {
     let mut counts = BTreeMap::new();
     let mut after: Option<String> = None;
@@ -57,9 +57,18 @@ fn collect(value: &Value, key_ids: &mut Vec<String>) {
     match value {
         Value::String(text) => key_ids.extend(key_id_of(text)),
         Value::Array(values) => values.iter().for_each(|value| collect(value, key_ids)),
-        Value::Object(members) => members.values().for_each(|value| collect(value, key_ids)),
+        Value::Object(members) => {
+            key_ids.extend(signed_under(members));
+            members.values().for_each(|value| collect(value, key_ids));
+        }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
+}
+
+/// The key id of a record of the service, which is signed and not sealed; none for any other.
+fn signed_under(members: &serde_json::Map<String, Value>) -> Option<String> {
+    let text = |name| members.get(name).and_then(Value::as_str);
+    text("mac").and(text("record")).and(text("key_id")).map(str::to_owned)
 }
 
 /// The key id of a sealed value; none for any other text.

@@ -49,8 +49,8 @@ async fn serve(context: &Context, session: &Session, end: BoxFuture<'static, ()>
     .await?;
     let console = deployment.base_url.clone();
     context.output.show(&ListeningView { listening: running.address(), console })?;
-    if Users::new(session.database.storage(), Arc::new(session.keys.clone()), context.clock()).list().await?.is_empty()
-    {
+    let keys = Arc::new(session.keys.clone());
+    if Users::new(session.database.storage(), keys, context.clock(), &deployment.tenant).is_empty().await? {
         context.output.note(
             "Nobody can sign in yet. In another terminal, in this folder: `fabric-auth user add NAME --cluster-admin` \
              prints an API token; the console asks for it.",

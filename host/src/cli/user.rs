@@ -135,9 +135,10 @@ struct ApiTokenView {
 impl UserCommand {
     pub(super) async fn run(self, context: &Context) -> Result<ExitCode, Failure> {
         context.require_operator("Who may use the service")?;
+        let tenant = context.config()?.deployment.tenant;
         context
             .with_database(async |database, keys| {
-                let users = Users::new(database.storage(), Arc::new(keys.clone()), context.clock());
+                let users = Users::new(database.storage(), Arc::new(keys.clone()), context.clock(), &tenant);
                 self.act(context, &users).await
             })
             .await?;

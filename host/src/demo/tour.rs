@@ -86,7 +86,7 @@ impl Tour {
             .egress(EgressSettings { allow_loopback_http: true, ..EgressSettings::default() })
             .build()
             .await?;
-        let users = Users::new(Arc::new(database.storage()), Arc::new(keys.clone()), clock.clone());
+        let users = Users::new(Arc::new(database.storage()), Arc::new(keys.clone()), clock.clone(), TENANT);
         let settings =
             ServiceSettings { listen: SocketAddr::from(([127, 0, 0, 1], port)), ..ServiceSettings::default() };
         let running = Running::bind(ServiceParts {

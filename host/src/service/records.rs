@@ -18,12 +18,17 @@ use crate::storage::{Precondition, SERVICE_RECORDS, Storage, StorageError, Write
 /// How many records one page of a listing has.
 const PAGE: u32 = 200;
 
+/// How often a record that is being changed by somebody else is looked at again.
+const ATTEMPTS: usize = 5;
+
 /// Where the service's records are, and what they are signed with.
 #[derive(Clone)]
 pub(crate) struct RecordStore {
     storage: Arc<dyn Storage>,
     keys: Arc<dyn MasterKeys>,
     clock: SharedClock,
+    /// What the keys of this tenant's records begin with.
+    prefix: String,
 }
 
 /// A record as it was read.
@@ -42,12 +47,14 @@ pub(crate) struct Records {
 }
 
 impl RecordStore {
-    pub(crate) fn new(storage: Arc<dyn Storage>, keys: Arc<dyn MasterKeys>, clock: SharedClock) -> Self {
-        Self { storage, keys, clock }
+    /// The records of one tenant: users of one are nobody to another.
+    pub(crate) fn new(storage: Arc<dyn Storage>, keys: Arc<dyn MasterKeys>, clock: SharedClock, tenant: &str) -> Self {
+        let prefix = format!("{SERVICE_RECORDS}{}/", name_of(tenant));
+        Self { storage, keys, clock, prefix }
     }
 
     /// Signs every record under the primary key that is signed under an older one, so that the older one can be taken out
-    /// of the ring. Records that no host has written stay as they are. Gives how many were signed.
+    /// of the ring: those of every tenant, as the ring is for all. Records that no host has written stay as they are. Gives how many were signed.
     pub(super) async fn sign_anew(&self) -> Result<u64, Error> {
         let present = present_key(&*self.keys).await?;
         let (mut signed, mut after) = (0_u64, None::<String>);
@@ -86,7 +93,7 @@ pub async fn sign_records_anew(
     keys: Arc<dyn MasterKeys>,
     clock: SharedClock,
 ) -> Result<u64, Error> {
-    RecordStore::new(storage, keys, clock).sign_anew().await
+    RecordStore::new(storage, keys, clock, "").sign_anew().await
 }
 
 impl Records {
@@ -95,7 +102,7 @@ impl Records {
     }
 
     fn place(&self, name: &str) -> String {
-        format!("{SERVICE_RECORDS}{}/{name}", self.kind)
+        format!("{}{}/{name}", self.store.prefix, self.kind)
     }
 
     /// Reads a record. One that cannot be understood is an error, for nobody may be let in by guessing.
@@ -128,13 +135,34 @@ impl Records {
         self.store.write(&place, &signed, over.map_or(Precondition::Absent, Precondition::Revision)).await
     }
 
+    /// Removes a record, whether or not it can be understood, and whoever else is changing it. Gives whether there was one.
+    pub(crate) async fn remove(&self, name: &str) -> Result<bool, Error> {
+        let place = self.place(name);
+        let mut was_there = false;
+        for _ in 0..ATTEMPTS {
+            let Some(entry) = self.store.storage.get(&place).await.map_err(unavailable)? else { return Ok(was_there) };
+            was_there = true;
+            if self.delete(name, entry.revision).await? {
+                return Ok(true);
+            }
+        }
+        Err(Error::Conflict("Somebody else keeps changing this; try again.".to_owned()))
+    }
+
+    /// Whether there is none.
+    pub(crate) async fn is_empty(&self) -> Result<bool, Error> {
+        let page = self.store.storage.list(&self.place(""), None, 1).await.map_err(unavailable)?;
+        Ok(page.entries.is_empty())
+    }
+
     /// Removes a record of this revision; false when there is another by now.
     pub(crate) async fn delete(&self, name: &str, revision: u64) -> Result<bool, Error> {
         let outcome = self.store.storage.delete(&self.place(name), revision).await;
         outcome.map(|outcome| matches!(outcome, WriteOutcome::Written(_))).map_err(unavailable)
     }
 
-    /// All records, with their names. Those that cannot be understood are left out.
+    /// All records, with their names. Those that are damaged are left out; one whose key is missing is an error, for what is
+    /// listed would be acted on as if it were all.
     pub(crate) async fn all<T: DeserializeOwned>(&self) -> Result<Vec<(String, Record<T>)>, Error> {
         let prefix = self.place("");
         let mut found = Vec::new();
@@ -142,8 +170,10 @@ impl Records {
         loop {
             let page = self.store.storage.list(&prefix, after.as_deref(), PAGE).await.map_err(unavailable)?;
             for (place, entry) in page.entries {
-                if let Ok(record) = self.read(&place, &entry.value, entry.revision, entry.age).await {
-                    found.push((place.strip_prefix(&prefix).unwrap_or_default().to_owned(), record));
+                match self.read(&place, &entry.value, entry.revision, entry.age).await {
+                    Ok(record) => found.push((place.strip_prefix(&prefix).unwrap_or_default().to_owned(), record)),
+                    Err(Error::Internal(_)) => {}
+                    Err(error) => return Err(error),
                 }
             }
             match page.next {

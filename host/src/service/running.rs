@@ -79,7 +79,8 @@ impl Running {
         let origin = Origin::of(&parts.base_url).ok_or_else(|| ServiceError::BaseUrl(parts.base_url.clone()))?;
         let listener = Listener::bind(settings.clone()).await?;
         let storage = parts.database.storage();
-        let records = RecordStore::new(storage.clone(), Arc::new(parts.keys.clone()), parts.clock.clone());
+        let records =
+            RecordStore::new(storage.clone(), Arc::new(parts.keys.clone()), parts.clock.clone(), &parts.tenant);
         let service = Service::new(Parts {
             access: Access::new(records.clone(), parts.clock.clone(), settings.session_life),
             attempts: Attempts::new(),

@@ -10,7 +10,6 @@ fn wrong_usage_ends_with_2_and_does_nothing() {
     for arguments in [
         vec![],
         vec!["frobnicate"],
-        vec!["serve"],
         vec!["--output", "yaml", "status"],
         vec!["--role", "king", "status"],
         vec!["init", "a", "b"],

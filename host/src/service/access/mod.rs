@@ -65,7 +65,7 @@ impl Access {
             return Ok(Some(user));
         }
         let Some(digest) = self.sessions.api_token_of(secret).await? else { return Ok(None) };
-        let user = self.users.of_api_token(&digest).await?.map(Arc::new);
+        let user = self.users.of_api_token(&digest).await?.filter(|user| user.kind == CallerKind::Person).map(Arc::new);
         Ok(user.inspect(|user| self.remember(name, user)))
     }
 
@@ -80,8 +80,9 @@ impl Access {
 
     /// Ends a console session.
     pub(crate) async fn end_session(&self, secret: &SessionSecret) -> Result<(), Error> {
+        self.sessions.end(secret).await?;
         self.lock().remove(&secret.record_name());
-        self.sessions.end(secret).await
+        Ok(())
     }
 
     /// Forgets in the store what has ended.

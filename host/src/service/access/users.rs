@@ -96,9 +96,9 @@ struct StoredApiToken {
 }
 
 impl Users {
-    /// The users in this store, whose records are signed with these keys.
-    pub fn new(storage: Arc<dyn Storage>, keys: Arc<dyn MasterKeys>, clock: SharedClock) -> Self {
-        Self::of_store(RecordStore::new(storage, keys, clock))
+    /// The users of a tenant in this store, whose records are signed with these keys.
+    pub fn new(storage: Arc<dyn Storage>, keys: Arc<dyn MasterKeys>, clock: SharedClock, tenant: &str) -> Self {
+        Self::of_store(RecordStore::new(storage, keys, clock, tenant))
     }
 
     pub(super) fn of_store(store: RecordStore) -> Self {
@@ -146,6 +146,14 @@ impl Users {
         Ok(users)
     }
 
+    /// Whether there is no user at all.
+    ///
+    /// # Errors
+    /// `unavailable`.
+    pub async fn is_empty(&self) -> Result<bool, Error> {
+        self.users.is_empty().await
+    }
+
     /// A user, by name.
     ///
     /// # Errors
@@ -155,18 +163,19 @@ impl Users {
         record.map(|record| record.value.into()).ok_or_else(|| not_found(name))
     }
 
-    /// Removes a user with their API tokens, which end their sessions.
+    /// Removes a user with their API tokens, which end their sessions. One whose record cannot be read can be removed, too.
     ///
     /// # Errors
-    /// `not-found`, `unavailable`, `internal`.
+    /// `not-found`, `conflict` when others keep changing it, `unavailable`.
     pub async fn remove(&self, name: &str) -> Result<(), Error> {
-        let record = name_of(name);
-        let present: Option<Record<StoredUser>> = self.users.get(&record).await?;
-        let revision = present.ok_or_else(|| not_found(name))?.revision;
-        if !self.users.delete(&record, revision).await? {
-            return Err(Error::Conflict("Somebody else has just changed this user; try again.".to_owned()));
+        if !self.users.remove(&name_of(name)).await? {
+            return Err(not_found(name));
         }
-        self.revoke_api_tokens(name).await.map(drop)
+        match self.revoke_api_tokens(name).await {
+            // Those whose key is gone let nobody in anyway, like all that are of a user who is not there.
+            Ok(_) | Err(Error::Misconfigured(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Makes an API token for a user, for as long as `life` says. It is given this once and stored as a digest.
@@ -200,8 +209,8 @@ impl Users {
     /// `unavailable`: some may be left.
     pub async fn revoke_api_tokens(&self, name: &str) -> Result<usize, Error> {
         let tokens = self.stored_api_tokens(name).await?;
-        for (digest, record) in &tokens {
-            self.api_tokens.delete(digest, record.revision).await?;
+        for (digest, _) in &tokens {
+            self.api_tokens.remove(digest).await?;
         }
         Ok(tokens.len())
     }

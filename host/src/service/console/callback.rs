@@ -17,13 +17,16 @@ use serde::Deserialize;
 use super::connect::CALLBACKS;
 use super::failure;
 use super::layout::bare_page;
-use super::local_path::with_query;
+use super::local_path::{and_query, with_query};
 use super::pending::{Outcome, Pending, SignInName};
 use super::query::Query;
 use crate::contract::Error;
 use crate::service::cookies;
 use crate::service::extractors::{ConsoleUser, cookie};
 use crate::service::state::Service;
+
+/// The parameter that names a sign-in, on the page of its outcome and on the one that it was for.
+const SIGN_IN: &str = "sign_in";
 
 const OUTCOME: &str = "/connect/outcome";
 const LOST: &str = "/connect/lost";
@@ -73,13 +76,9 @@ async fn callback(
     let binding = cookie(&headers, &cookies::sign_in_name(&service.origin, &name.short()));
     let Some(binding) = binding.map(SecretString::from) else { return lead_to_lost(Lost::AnotherBrowser) };
 
-    let completed = service.host.complete_sign_in(&user.caller, &query, &binding).await;
-    service.metrics.sign_in(&completed);
-    let outcome = match completed {
-        Ok(completed) => Outcome::SignedIn { databricks_user: completed.databricks_user },
-        Err(error) => Outcome::Failed { message: error.message().to_owned(), actor: error.actor().to_string() },
-    };
-    let kept = keep(&service, &name, &user, outcome).await;
+    // On its own, so that it is remembered also when the browser is gone, or comes a second time meanwhile.
+    let completing = tokio::spawn(complete(service.clone(), name.clone(), user, query, binding));
+    let kept = completing.await.unwrap_or_else(|_| Err(Error::Internal("The sign-in was interrupted.".to_owned())));
     let forget = cookies::no_sign_in(&service.origin, &name.short()).map(|cookie| [(SET_COOKIE, cookie)]);
     let next = match kept {
         Ok(next) => Redirect::to(&next).into_response(),
@@ -95,14 +94,27 @@ async fn only_get() -> Response {
     (StatusCode::METHOD_NOT_ALLOWED, [(ALLOW, "GET")]).into_response()
 }
 
-/// Remembers the outcome, and tells where its page is.
-async fn keep(service: &Service, name: &SignInName, user: &ConsoleUser, outcome: Outcome) -> Result<String, Error> {
-    let pending = Pending::of(service, name, &user.user.name).await?;
-    let (pending, revision) = pending.ok_or_else(|| Error::NotFound("There is no such sign-in.".to_owned()))?;
-    let signed_in = matches!(outcome, Outcome::SignedIn { .. });
-    let (same_tab, next) = (pending.same_tab, pending.next.clone());
-    pending.end(service, name, revision, outcome).await?;
-    Ok(if same_tab && signed_in { next } else { with_query(OUTCOME, &[("sign_in", name.as_str())]) })
+/// Completes a sign-in, remembers what became of it, and tells where to go on.
+async fn complete(
+    service: Service,
+    name: SignInName,
+    user: ConsoleUser,
+    query: SecretString,
+    binding: SecretString,
+) -> Result<String, Error> {
+    let completed = service.host.complete_sign_in(&user.caller, &query, &binding).await;
+    service.metrics.sign_in(&completed);
+    let outcome = match completed {
+        Ok(completed) => Outcome::SignedIn { databricks_user: completed.databricks_user },
+        Err(error) => Outcome::Failed { message: error.message().to_owned(), actor: error.actor().to_string() },
+    };
+    let pending = Pending::end(&service, &name, &user.user.name, outcome).await?;
+    let told = [(SIGN_IN, name.as_str())];
+    Ok(if pending.same_tab && pending.has_succeeded() {
+        and_query(&pending.next, &told)
+    } else {
+        with_query(OUTCOME, &told)
+    })
 }
 
 /// The page that ends a sign-in.

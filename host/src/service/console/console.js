@@ -7,12 +7,14 @@ for (const prompt of document.querySelectorAll("[data-connect]")) {
   const show = (state) => {
     for (const part of prompt.querySelectorAll("[data-when]")) part.hidden = part.dataset.when !== state;
   };
-  const ask = async (began) => {
+  let began = Date.now();
+  let turn = 0;
+  const ask = async (mine) => {
     const answer = await fetch(prompt.dataset.connect, { redirect: "error" }).catch(() => null);
     if (answer?.ok && (await answer.json()).signed_in) return location.assign(prompt.dataset.next);
     const minutes = (Date.now() - began) / 60000;
     if (minutes > 1 && prompt.querySelector("[data-when=waiting]:not([hidden])")) show("late");
-    if (minutes < 30) setTimeout(ask, minutes < 10 ? 1000 : 5000, began);
+    if (mine === turn && minutes < 30) setTimeout(ask, minutes < 10 ? 1000 : 5000, mine);
   };
   form.addEventListener("submit", (event) => {
     const tab = window.open("about:blank", "fabric-auth-connect");
@@ -25,8 +27,10 @@ for (const prompt of document.querySelectorAll("[data-connect]")) {
     tab.opener = null;
     form.target = "fabric-auth-connect";
     show("waiting");
+    began = Date.now();
+    ask(++turn);
   });
-  ask(Date.now());
+  ask(turn);
 }
 
 // The tab that was opened for a sign-in has done its work.
@@ -74,7 +78,8 @@ for (const asking of document.querySelectorAll("[data-results]")) {
     try {
       const answer = await send(button?.getAttribute("formaction") ?? form.action, form, more);
       // A session that has ended leads to the page for signing in.
-      if (!answer.ok) return location.reload();
+      if (answer.status === 401) return location.reload();
+      if (!answer.ok) throw new Error(answer.status);
       const pieces = answer.body.pipeThrough(new TextDecoderStream()).getReader();
       let shown = "";
       for (let piece = await pieces.read(); !piece.done; piece = await pieces.read()) {

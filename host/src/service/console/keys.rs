@@ -189,8 +189,7 @@ async fn reseal(State(service): State<Service>, Submitted { by, .. }: Submitted)
 }
 
 fn resealing(service: &Service, by: &ConsoleUser, before: &Markup) -> Response {
-    let before =
-        html! { (before) p { "Everything is being sealed under the primary key. This page tells how far it is." } };
+    let before = html! { (before) p { "Everything is being sealed under the primary key. Keep this page open: it tells how far it is, and going on is its doing." } };
     growing_page(by, Place::Keys, "Seal everything anew", &before, progress(service.clone(), by.caller.clone()))
 }
 

@@ -26,6 +26,15 @@ pub(super) fn with_query(path: &str, parameters: &[(&str, &str)]) -> String {
     format!("{path}?{query}")
 }
 
+/// A path that may have a query already, with what is asked for behind it.
+pub(super) fn and_query(path: &str, parameters: &[(&str, &str)]) -> String {
+    let (path, fragment) = path.split_once('#').map_or((path, None), |(path, fragment)| (path, Some(fragment)));
+    let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
+    let joint = if path.contains('?') { '&' } else { '?' };
+    let fragment = fragment.map(|fragment| format!("#{fragment}")).unwrap_or_default();
+    format!("{path}{joint}{query}{fragment}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -45,6 +54,15 @@ mod tests {
             "/fabrics\\..",
         ] {
             assert_eq!(local_path(text), "/", "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_query_goes_behind_one_that_is_there_and_before_a_fragment() {
+        for (path, joined) in
+            [("/", "/?a=1"), ("/x?y=2", "/x?y=2&a=1"), ("/x#z", "/x?a=1#z"), ("/x?y=2#z", "/x?y=2&a=1#z")]
+        {
+            assert_eq!(and_query(path, &[("a", "1")]), joined);
         }
     }
 

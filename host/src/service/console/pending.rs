@@ -13,6 +13,9 @@ use crate::service::state::Service;
 /// How long a sign-in may take, and then its outcome be looked at.
 const KEPT_FOR: Duration = Duration::from_secs(1_200);
 
+/// How often an outcome that somebody else is writing, too, is looked at again.
+const ATTEMPTS: usize = 3;
+
 /// How much of the digest stands in the name of a cookie: 64 bits, to tell a browser's sign-ins apart.
 const SHORT: usize = 16;
 
@@ -92,16 +95,26 @@ impl Pending {
         Ok(record.filter(|record| record.value.user == user).map(|record| (record.value, record.revision)))
     }
 
-    /// Remembers what became of it.
-    pub(super) async fn end(
-        self,
-        service: &Service,
-        name: &SignInName,
-        revision: u64,
-        outcome: Outcome,
-    ) -> Result<(), Error> {
-        let ended = Self { outcome: Some(outcome), ..self };
-        service.sign_ins.put(name.as_str(), &ended, Some(revision)).await.map(drop)
+    /// Remembers what became of the sign-in of this name and user. That it succeeded replaces anything else; that it failed
+    /// replaces nothing, for a browser that comes back twice fails the second time.
+    pub(super) async fn end(service: &Service, name: &SignInName, user: &str, outcome: Outcome) -> Result<Self, Error> {
+        for _ in 0..ATTEMPTS {
+            let pending = Self::of(service, name, user).await?;
+            let (pending, revision) = pending.ok_or_else(|| Error::NotFound("There is no such sign-in.".to_owned()))?;
+            if pending.outcome.is_some() && matches!(outcome, Outcome::Failed { .. }) {
+                return Ok(pending);
+            }
+            let ended = Self { outcome: Some(outcome.clone()), ..pending };
+            if service.sign_ins.put(name.as_str(), &ended, Some(revision)).await? {
+                return Ok(ended);
+            }
+        }
+        Err(Error::Conflict("The sign-in keeps being changed.".to_owned()))
+    }
+
+    /// Whether it has succeeded.
+    pub(super) fn has_succeeded(&self) -> bool {
+        matches!(self.outcome, Some(Outcome::SignedIn { .. }))
     }
 }
 

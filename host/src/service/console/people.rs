@@ -12,31 +12,40 @@ use serde::Deserialize;
 use super::elements::{Confirmed, Standing, ago, badge, in_span, notice};
 use super::fabrics::{done, host_of};
 use super::layout::{Place, page};
+use super::local_path::with_query;
 use super::query::Query;
 use super::{failure, refusal};
-use crate::contract::administration::{FabricDescription, GrantDescription, GrantSelection};
+use crate::contract::administration::{FabricDescription, GrantDescription, GrantPage, GrantSelection};
 use crate::contract::{Caller, Error, Word as _};
 use crate::fabric_auth::FabricAuth;
 use crate::service::extractors::{ConsoleUser, Submitted};
 use crate::service::form::Form;
 use crate::service::state::Service;
 
+const PATH: &str = "/people";
+
+/// How many pieces of the list the page of a fabric goes through.
+const PIECES: usize = 5;
+
 /// The routes.
 pub(super) fn router() -> Router<Service> {
-    Router::new().route("/people", get(show)).route("/people/end", post(end))
+    Router::new().route(PATH, get(show)).route("/people/end", post(end))
 }
 
 /// What was just done.
 #[derive(Deserialize)]
 struct Seen {
     ended: Option<u64>,
+    /// Where a piece of the list goes on.
+    after: Option<String>,
 }
 
 async fn show(user: ConsoleUser, State(service): State<Service>, Query(seen): Query<Seen>) -> Response {
-    let grants = match service.host.all_grants(&user.caller).await {
-        Ok(grants) => grants,
+    let GrantPage { mut grants, next } = match service.host.list_grants(&user.caller, seen.after.as_deref()).await {
+        Ok(page) => page,
         Err(error) => return failure(&error),
     };
+    grants.sort_by(|one, other| (&one.user, &one.workspace).cmp(&(&other.user, &other.workspace)));
     let people: BTreeSet<&str> = grants.iter().map(|grant| grant.user.as_str()).collect();
     let content = html! {
         @if let Some(ended) = seen.ended {
@@ -45,8 +54,11 @@ async fn show(user: ConsoleUser, State(service): State<Service>, Query(seen): Qu
             }))
         }
         section .card {
-            @if grants.is_empty() { p { "Nobody is signed in to Databricks." } }
-            @else { (table(&user, &grants, true)) }
+            @if !grants.is_empty() { (table(&user, &grants, true)) }
+            @else if next.is_none() && seen.after.is_none() { p { "Nobody is signed in to Databricks." } }
+            @if let Some(next) = &next {
+                div .actions { a .button href=(with_query(PATH, &[("after", next)])) { "More people" } }
+            }
         }
         section .card aria-labelledby="left" {
             h2 #left { "Somebody has left" }
@@ -84,14 +96,14 @@ pub(super) async fn of_fabric(
     if !user.user.cluster_admin {
         return Ok(html! {});
     }
-    let mut grants = service.host.all_grants(&user.caller).await?;
-    grants.retain(|grant| grant.workspace == fabric.settings.workspace);
+    let (grants, are_more) = signed_in_to(service, &user.caller, &fabric.settings.workspace).await?;
     let name = fabric.settings.name.as_str();
     Ok(html! {
         section .card aria-labelledby="people" {
             h2 #people { "People" }
             @if grants.is_empty() { p .quiet { "Nobody is signed in to this workspace." } }
             @else { (table(user, &grants, false)) }
+            @if are_more { p .hint { "There may be more: " a href=(PATH) { "all people" } " who are signed in." } }
             div .actions {
                 (Confirmed {
                     action: "/people/end",
@@ -103,6 +115,25 @@ pub(super) async fn of_fabric(
             }
         }
     })
+}
+
+/// Who is signed in to a workspace, and whether there may be more: there may be a million grants of others.
+async fn signed_in_to(
+    service: &Service,
+    caller: &Caller,
+    workspace: &str,
+) -> Result<(Vec<GrantDescription>, bool), Error> {
+    let (mut grants, mut after) = (Vec::new(), None);
+    for _ in 0..PIECES {
+        let page = service.host.list_grants(caller, after.as_deref()).await?;
+        grants.extend(page.grants.into_iter().filter(|grant| grant.workspace == workspace));
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    grants.sort_by(|one, other| one.user.cmp(&other.user));
+    Ok((grants, after.is_some()))
 }
 
 fn table(user: &ConsoleUser, grants: &[GrantDescription], with_workspace: bool) -> Markup {
@@ -151,7 +182,10 @@ async fn end(State(service): State<Service>, Submitted { by, form }: Submitted) 
     let Some(selection) = selection(&form) else {
         return refusal(http::StatusCode::BAD_REQUEST, "The form does not say what to end.");
     };
-    match end_all(&service.host, &by.caller, &selection).await {
+    // On its own, so that all of them end also when the browser has gone.
+    let ending = tokio::spawn(end_all(service.host.clone(), by.caller.clone(), selection.clone()));
+    let ended = ending.await.unwrap_or_else(|_| Err(Error::Internal("Ending them was interrupted.".to_owned())));
+    match ended {
         Ok(ended) => match selection {
             GrantSelection::OfFabric(fabric) => done(&fabric, "grants-ended"),
             _ => Redirect::to(&format!("/people?ended={ended}")).into_response(),
@@ -171,11 +205,11 @@ fn selection(form: &Form) -> Option<GrantSelection> {
 }
 
 /// Follows the pieces to the end. Gives how many were ended.
-async fn end_all(host: &FabricAuth, caller: &Caller, selection: &GrantSelection) -> Result<u64, Error> {
+async fn end_all(host: FabricAuth, caller: Caller, selection: GrantSelection) -> Result<u64, Error> {
     let mut ended: u64 = 0;
     let mut after = None;
     loop {
-        let progress = host.end_grants(caller, selection.clone(), after.as_deref()).await?;
+        let progress = host.end_grants(&caller, selection.clone(), after.as_deref()).await?;
         ended = ended.saturating_add(progress.ended.into());
         after = progress.next;
         if after.is_none() {

@@ -14,6 +14,7 @@ use super::connect::SAME_TAB;
 use super::elements::{Confirmed, Standing, ago, badge, notice, to_copy};
 use super::layout::{Place, form_token, page, page_with};
 use super::local_path::with_query;
+use super::pending::{Pending, SignInName};
 use super::query::Query;
 use super::{failure, problem_status};
 use crate::contract::administration::AppConnectionDescription;
@@ -46,6 +47,8 @@ struct Wanted {
     another: Option<String>,
     /// The fabric through which a sign-in has just shown that it works.
     checked: Option<String>,
+    /// That sign-in.
+    sign_in: Option<String>,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -83,7 +86,7 @@ async fn content(
     wanted: &Wanted,
 ) -> Result<Markup, Error> {
     let offer = service.host.authentication_methods(&user.caller).await?;
-    let checked = signed_in_through(service, user, wanted.checked.as_deref()).await;
+    let checked = signed_in_through(service, user, wanted, looked_at).await;
     let check = if looked_at.is_some() { fabrics_to_check(service, user, looked_at).await? } else { Vec::new() };
     Ok(html! {
         @match wanted.done {
@@ -111,11 +114,18 @@ async fn content(
     })
 }
 
-/// The fabric through which a sign-in was to show that all works, if it has.
-async fn signed_in_through(service: &Service, user: &ConsoleUser, fabric: Option<&str>) -> Option<String> {
-    let fabric = fabric?;
-    let state = service.host.sign_in_status(&user.caller, fabric).await.ok()?;
-    state.required.is_none().then(|| fabric.to_owned())
+/// The fabric through which a sign-in was to show that all works, if just that one has, with the values that are set now.
+async fn signed_in_through(
+    service: &Service,
+    user: &ConsoleUser,
+    wanted: &Wanted,
+    app: Option<&AppConnectionDescription>,
+) -> Option<String> {
+    let name = SignInName::parse(wanted.sign_in.as_deref()?)?;
+    let (pending, _) = Pending::of(service, &name, &user.user.name).await.ok()??;
+    let is_of_this_page = wanted.checked.as_ref() == Some(&pending.fabric);
+    let is_refused = app.is_none_or(|app| app.client_secret_refused);
+    (is_of_this_page && pending.has_succeeded() && !is_refused).then_some(pending.fabric)
 }
 
 /// The fabrics through which a sign-in would use this app connection.
@@ -249,7 +259,7 @@ async fn save(State(service): State<Service>, Submitted { by, form }: Submitted)
         Ok(()) => return Redirect::to(&with_query(PATH, &[("app", &entered.name), ("done", "saved")])).into_response(),
         Err(error) => error,
     };
-    let wanted = Wanted { app: None, done: None, another: None, checked: None };
+    let wanted = Wanted { app: None, done: None, another: None, checked: None, sign_in: None };
     let again = async {
         let apps = service.host.describe_app_connections(&by.caller).await?;
         let looked_at = apps.iter().find(|app| !entered.is_new && app.settings.name == entered.name);

@@ -1,5 +1,7 @@
 //! Signing in to the console, with an API token, and out of it.
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Redirect, Response};
@@ -38,8 +40,8 @@ async fn ask(
     if user.is_some() {
         return Redirect::to(local_path(&next)).into_response();
     }
-    let nobody_yet = match service.access.users().list().await {
-        Ok(users) => users.is_empty(),
+    let nobody_yet = match service.access.users().is_empty().await {
+        Ok(nobody) => nobody,
         Err(error) => return failure(&error),
     };
     bare_page(StatusCode::OK, "Sign in to fabric-auth", &form(&next, None, nobody_yet))
@@ -75,12 +77,6 @@ async fn sign_in(State(service): State<Service>, request: Request) -> Response {
     let Some(client) = parts.extensions.get::<Client>() else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
-    if let Err(wait) = service.attempts.count(client.address) {
-        let told = "There were too many attempts to sign in from your address. Wait a minute, then try again.";
-        let mut response = refusal(StatusCode::TOO_MANY_REQUESTS, told);
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.as_secs().saturating_add(1)));
-        return response;
-    }
     let form = match read_form(body).await {
         Ok(form) => form,
         Err(refused) => return refused,
@@ -91,9 +87,20 @@ async fn sign_in(State(service): State<Service>, request: Request) -> Response {
             let cookie = cookies::session(&service.origin, &session, service.access.sessions.life());
             (cookie.map(|cookie| [(SET_COOKIE, cookie)]), Redirect::to(local_path(form.text("next")))).into_response()
         }
-        Ok(None) => refused(form.text("next")),
+        // Only failures count: others may come from the same address with the right one.
+        Ok(None) => match service.attempts.count(client.address) {
+            Ok(()) => refused(form.text("next")),
+            Err(wait) => too_many(wait),
+        },
         Err(error) => failure(&error),
     }
+}
+
+fn too_many(wait: Duration) -> Response {
+    let told = "There were too many attempts to sign in from your address. Wait a minute, then try again.";
+    let mut response = refusal(StatusCode::TOO_MANY_REQUESTS, told);
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.as_secs().saturating_add(1)));
+    response
 }
 
 fn refused(next: &str) -> Response {
