@@ -51,7 +51,8 @@ pub struct SendOptions {
     /// How long the host may take to begin its reply, from when the request is handed on: to its connection or, without
     /// a connect timeout, to the pool of connections.
     pub first_byte_timeout: Option<Duration>,
-    /// How long the host may be silent within the body of its reply.
+    /// How long the host may be silent within the body of its reply. Given, and without a connect timeout, the exchange is
+    /// forwarded for somebody else: its reply may take as long and be as large as it likes, as long as it keeps coming.
     pub between_bytes_timeout: Option<Duration>,
 }
 
@@ -158,10 +159,14 @@ impl Inner {
         options: SendOptions,
         started: Duration,
     ) -> Result<Response<ResponseBody>, SendError> {
-        let mut total = self.total_deadline(started);
+        let mut head_by = match options.between_bytes_timeout {
+            Some(silence) => Deadline::at(self.clock.clone(), started.saturating_add(silence)),
+            None => self.total_deadline(started),
+        };
         let sending = self.pool.request(request);
-        let head = self.await_head(sending, &mut total, options).await?.map_err(|error| pool_failure(&error))?;
-        self.reply(head, total, options, None)
+        let head = self.await_head(sending, &mut head_by, options).await?.map_err(|error| pool_failure(&error))?;
+        let is_forwarded = options.between_bytes_timeout.is_some();
+        self.reply(head, (!is_forwarded).then_some(head_by), options, None)
     }
 
     /// Sends a request that must not be sent twice, over a connection of its own.
@@ -193,7 +198,7 @@ impl Inner {
         let head = self.await_head(sender.send_request(request), &mut total, options).await;
         let head = head.and_then(|head| head.map_err(|error| SendError::of_exchange(&error)));
         let head = head.map_err(|error| unless_unsent(gate.give_up(), error))?;
-        self.reply(head, total, options, Some(driver))
+        self.reply(head, Some(total), options, Some(driver))
     }
 
     /// Opens a connection of its own, until a moment of the monotonic clock.
@@ -228,7 +233,7 @@ impl Inner {
     fn reply(
         &self,
         head: Response<Incoming>,
-        total: Deadline,
+        total: Option<Deadline>,
         options: SendOptions,
         connection: Option<JoinSet<()>>,
     ) -> Result<Response<ResponseBody>, SendError> {
@@ -238,9 +243,9 @@ impl Inner {
         }
         let limits = BodyLimits {
             clock: self.clock.clone(),
-            total,
             between_bytes: options.between_bytes_timeout,
-            size: self.max_response_body,
+            size: total.as_ref().map_or(u64::MAX, |_| self.max_response_body),
+            total,
         };
         Ok(head.map(|incoming| ResponseBody::new(incoming, limits, connection)))
     }

@@ -13,8 +13,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 use wasmtime::Engine;
 use wasmtime::component::Accessor;
+use wasmtime_wasi_http::WasiBody;
 
 use super::engine::Program;
+use super::forwarding::{self, ForwardedBody};
 use super::instance::{Going, Instance, Job};
 use super::renewals::{Duty, Renewals};
 use super::state::State;
@@ -22,10 +24,12 @@ use super::timeouts::RENEWAL;
 use crate::bindings::FabricAuth;
 use crate::clock::SharedClock;
 use crate::contract::Error;
+use crate::contract::callers::Admission;
 use crate::contract::maintenance::RenewalOutcome;
 use crate::deployment::Deployment;
 use crate::egress::HttpClient;
 use crate::figures::{Counts, Figures};
+use crate::imports::Tickets;
 use crate::journal::{Ledger, Recorder, Retention};
 use crate::keys::MasterKeys;
 use crate::storage::{Announcement, Announcements, Observed, ObservedOutcome, Storage, StorageError};
@@ -46,6 +50,8 @@ pub(crate) struct Parts {
     pub(crate) egress: HttpClient,
     /// What is counted of all this.
     pub(crate) counts: Counts,
+    /// Tickets of requests that the gateway has not redeemed yet.
+    pub(crate) tickets: Tickets,
 }
 
 /// The instances of a host, and the parts they share.
@@ -149,6 +155,38 @@ impl Instances {
             job = refused;
         }
         answered.await.map_err(|_| Error::unavailable("The component was interrupted. Try again."))
+    }
+
+    /// Hands a request to the gateway of a long-lived instance. The reply's body comes out of that instance, and keeps it.
+    pub(crate) async fn forward(
+        self: &Arc<Self>,
+        admission: Admission,
+        mut request: http::Request<WasiBody>,
+    ) -> Result<http::Response<ForwardedBody>, Error> {
+        let _at_work = self.parts.counts.calls.enter();
+        let affinity = [admission.caller.tenant.clone(), admission.caller.user.clone()];
+        let affinity = affinity.each_ref().map(String::as_str);
+        let _ticket = self.parts.tickets.attach(admission, &mut request)?;
+        let (answer, answered) = oneshot::channel();
+        let mut job: Job = Box::new(move |accessor, guest| {
+            let going: Going<'_> = Box::pin(async move {
+                let result = forwarding::forward(accessor, guest, request).await?;
+                // A client who went away does not want it any more.
+                let _ = answer.send(result);
+                Ok(())
+            });
+            going
+        });
+        let instance = loop {
+            let instance = self.instance(&affinity).await?;
+            match instance.call(job).await {
+                Ok(()) => break instance,
+                Err(refused) => job = refused,
+            }
+        };
+        let interrupted = |_| Error::unavailable("The component was interrupted. Try again.");
+        let response = answered.await.map_err(interrupted)??;
+        Ok(response.map(|body| ForwardedBody::new(body, instance)))
     }
 
     /// Renews a grant, or joins the renewal that is at work, and waits for its end.
