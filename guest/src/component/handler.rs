@@ -77,7 +77,12 @@ fn taken_apart(request: Request) -> Result<(Head, Payload), Answer> {
     drop(result);
     let (body, trailers) = Request::consume_body(request, result_reader);
     let payload = has_body.then_some((body, trailers));
-    Ok((Head { admission, method, path_with_query, headers: onward(headers) }, payload))
+    let mut headers = onward(headers);
+    if payload.is_none() && matches!(method, Method::Get | Method::Head | Method::Options) {
+        // These have no body unless they say so.
+        headers.retain(|(name, _)| name != "content-length");
+    }
+    Ok((Head { admission, method, path_with_query, headers }, payload))
 }
 
 /// Sends a request on. Its body, where it has one, is handed over as the stream that it is.

@@ -118,7 +118,7 @@ pub fn location_of(value: &[u8], workspace_url: &str) -> Option<String> {
     (is_path && !path.contains('\\')).then(|| path.to_owned())
 }
 
-/// Names that a `connection` header gives to others, so that they go no further than it.
+/// Names that a `connection` header gives to others, so that they go no further than it. Not every host shows that header.
 fn named_by_connection(headers: &[Header]) -> Vec<String> {
     let lines = headers.iter().filter(|(name, _)| name == "connection");
     let texts = lines.filter_map(|(_, value)| std::str::from_utf8(value).ok());

@@ -4,8 +4,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::header::CONTENT_LENGTH;
-use http::{HeaderValue, Request, Response};
+use http::header::{CONNECTION, CONTENT_LENGTH};
+use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use wasmtime::Result;
 use wasmtime::component::Accessor;
@@ -39,6 +39,7 @@ pub(super) async fn forward(
         // By this the component knows that there is nothing to come.
         request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
     }
+    drop_named_by_connection(request.headers_mut());
     let request = accessor.with(|mut store| {
         let view = store.data_mut().http();
         // What became of the request's body is told by the reply.
@@ -52,6 +53,14 @@ pub(super) async fn forward(
         let response = store.data_mut().http().table.delete(response)?;
         Ok(Ok(response.into_http(&mut store, async { Ok(()) })?))
     })
+}
+
+/// Headers that `connection` names go no further than it (RFC 9110 section 7.6.1). The component is not shown that header.
+fn drop_named_by_connection(headers: &mut HeaderMap) {
+    let lines: Vec<HeaderValue> = headers.get_all(CONNECTION).iter().cloned().collect();
+    for name in lines.iter().filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(',')) {
+        headers.remove(name.trim());
+    }
 }
 
 impl Body for ForwardedBody {
