@@ -181,6 +181,7 @@ pub(super) async fn count(State(service): State<Service>, request: Request, next
 #[utoipa::path(
     get,
     path = "/metrics",
+    operation_id = "metrics",
     tag = "health",
     responses(
         (status = 200, description = "OpenMetrics text.", body = String, content_type = "application/openmetrics-text"),

@@ -1,5 +1,6 @@
 //! Errors of the API as problem details (RFC 9457): what happened, who must act, and where programs decide by.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use axum::Json;
@@ -7,7 +8,9 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::Schema;
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::contract::{Error, Word as _};
 
@@ -18,8 +21,22 @@ const TYPE_PREFIX: &str = "urn:prophecy:fabric-auth:error:";
 const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("application/problem+json");
 
 /// A problem detail.
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
+pub(crate) struct Problem(Box<Detail>);
+
+/// A problem detail.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Problem {
+#[schema(example = json!({
+    "type": "urn:prophecy:fabric-auth:error:sign-in-required",
+    "title": "Sign in required",
+    "status": 409,
+    "detail": "Sign in to Databricks to use this fabric.",
+    "case": "sign-in-required",
+    "actor": "the person",
+    "reason": "never-signed-in",
+}))]
+struct Detail {
     /// Names the kind of problem: `urn:prophecy:fabric-auth:error:` and the case.
     #[serde(rename = "type")]
     kind: String,
@@ -57,42 +74,65 @@ pub(crate) struct Problem {
 impl Problem {
     /// The request is not one of this service's.
     pub(crate) fn of_request(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status: status.as_u16(), ..Self::of_member("request", detail) }
+        Self::new(Detail { status: status.as_u16(), ..Detail::invalid("request", detail) })
     }
 
     /// A member of the body, a parameter or a header is not acceptable.
     pub(crate) fn of_member(member: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { field: Some(member.into()), ..Error::invalid("", detail).into() }
+        Self::new(Detail::invalid(member, detail))
     }
 
     /// Nobody is let in without an API token that is in force.
     pub(crate) fn unauthenticated() -> Self {
         let detail = "Send an API token that is in force: `Authorization: Bearer fabric_auth_…`. An operator makes one with \
                       `fabric-auth user add` or `fabric-auth user token`.";
-        Self {
-            kind: format!("{TYPE_PREFIX}unauthenticated"),
-            title: "Unauthenticated".to_owned(),
-            case: "unauthenticated",
-            ..Self::of_request(StatusCode::UNAUTHORIZED, detail)
-        }
+        Self::new(Detail::of_sender("unauthenticated", StatusCode::UNAUTHORIZED, detail))
     }
 
     /// Too many attempts to be let in.
     pub(crate) fn too_many_attempts(wait: Duration) -> Self {
-        Self {
-            kind: format!("{TYPE_PREFIX}too-many-attempts"),
-            title: "Too many attempts".to_owned(),
-            case: "too-many-attempts",
-            retry_after: Some(seconds(wait)),
-            ..Self::of_request(
-                StatusCode::TOO_MANY_REQUESTS,
-                "Too many requests from this address carried no API token that is in force. Wait, then send the right one.",
-            )
-        }
+        let detail = "Too many requests from this address carried no API token that is in force. Wait, then send the right \
+                      one.";
+        let refused = Detail::of_sender("too-many-attempts", StatusCode::TOO_MANY_REQUESTS, detail);
+        Self::new(Detail { retry_after: Some(seconds(wait)), ..refused })
+    }
+
+    fn new(detail: Detail) -> Self {
+        Self(Box::new(detail))
     }
 
     fn status(&self) -> StatusCode {
-        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+        StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+}
+
+impl Detail {
+    fn invalid(field: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { field: Some(field.into()), ..Error::invalid("", detail).into() }
+    }
+
+    /// A case that is not of the contract: the sender is not let in.
+    fn of_sender(case: &'static str, status: StatusCode, detail: &str) -> Self {
+        Self {
+            kind: format!("{TYPE_PREFIX}{case}"),
+            title: title(case),
+            status: status.as_u16(),
+            case,
+            field: None,
+            ..Self::invalid("", detail)
+        }
+    }
+}
+
+impl PartialSchema for Problem {
+    fn schema() -> RefOr<Schema> {
+        Detail::schema()
+    }
+}
+
+impl ToSchema for Problem {
+    fn name() -> Cow<'static, str> {
+        Cow::Borrowed("Problem")
     }
 }
 
@@ -124,6 +164,12 @@ pub(super) fn status_of(error: &Error) -> StatusCode {
 }
 
 impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        Self::new(error.into())
+    }
+}
+
+impl From<Error> for Detail {
     fn from(error: Error) -> Self {
         let case = error.case();
         let (reason, scopes) = match &error {
@@ -161,7 +207,7 @@ impl From<Error> for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = self.status();
-        let retry_after = self.retry_after;
+        let retry_after = self.0.retry_after;
         let mut response = (status, Json(self)).into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, MEDIA_TYPE);

@@ -35,6 +35,7 @@ pub(super) fn router(service: &Service) -> Router {
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn_with_state(service.clone(), transport::identify));
     Router::from(for_everybody())
+        .method_not_allowed_fallback(wrong_method)
         .merge(protected)
         .layer(from_fn_with_state(service.clone(), metrics::count))
         .layer(RequestBodyTimeoutLayer::new(BODY_WITHIN))

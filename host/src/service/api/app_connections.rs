@@ -52,6 +52,7 @@ pub(super) struct SettingsBody {
 /// An app connection as it is to be.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"settings": {"client_id": "1234-abcd", "confidential": true}, "client_secret": "dose…"}))]
 pub(super) struct PutAppConnection {
     /// The settings.
     #[serde(deserialize_with = "object")]

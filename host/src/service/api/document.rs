@@ -29,7 +29,7 @@ const API_TOKEN: &str = "api_token";
         title = "fabric-auth",
         version = "1",
         description = "OAuth for Databricks fabrics. Every duration is in whole seconds. A member that is absent is null, \
-                       and a request may say either. What the service does not know in a request is an error. Every error \
+                       and a request may say either. A member of a body that the service does not know is an error. Every error \
                        is a problem detail (RFC 9457): programs decide by its `case`."
     ),
     components(schemas(Problem)),
@@ -66,7 +66,7 @@ pub(in crate::service) fn begun() -> OpenApiRouter<Service> {
 
 /// The route of the document.
 pub(super) fn router() -> OpenApiRouter<Service> {
-    OpenApiRouter::new().routes(routes!(show))
+    OpenApiRouter::new().routes(routes!(openapi_document))
 }
 
 /// This document.
@@ -77,7 +77,7 @@ pub(super) fn router() -> OpenApiRouter<Service> {
     security(()),
     responses((status = 200, description = "OpenAPI 3.1.", body = serde_json::Value, content_type = "application/json"))
 )]
-async fn show() -> ([(http::HeaderName, HeaderValue); 1], Bytes) {
+async fn openapi_document() -> ([(http::HeaderName, HeaderValue); 1], Bytes) {
     static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| {
         let (_, mut document) = router::documented().split_for_parts();
         complete(&mut document);
@@ -149,7 +149,10 @@ impl IntoResponses for Refusal {
             ("403", "The caller may not do this, or the request came over plain http."),
             ("429", "Too many requests without an API token that is in force came from this address."),
             ("500", "A defect, or a setting of the deployment: `actor` tells which."),
-            ("503", "Something that is needed does not answer. Try again, not before `retry_after` seconds."),
+            (
+                "503",
+                "Something that is needed does not answer. Try again, not before `retry_after` seconds, which `Retry-After` tells too.",
+            ),
         ])
     }
 }
@@ -208,7 +211,9 @@ mod tests {
     fn every_route_of_the_api_is_in_the_document() {
         // A router tells its paths to nobody but those who debug it.
         let told = format!("{:?}", Router::from(router::documented()));
-        let routed: BTreeSet<&str> = told.split('"').filter(|text| text.starts_with('/')).collect();
+        let is_path =
+            |text: &&str| text.starts_with("/api") || text.starts_with('/') && text.ends_with(char::is_alphabetic);
+        let routed: BTreeSet<&str> = told.split('"').filter(is_path).collect();
         let document = document();
         let documented: BTreeSet<&str> = document["paths"].as_object().unwrap().keys().map(String::as_str).collect();
         assert!(documented.len() > 20, "{documented:?}");
@@ -236,7 +241,8 @@ mod tests {
         for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
             let properties = schema["properties"].as_object();
             for (member, property) in properties.into_iter().flatten() {
-                assert!(property["description"].is_string(), "{name}.{member}: {property}");
+                let described = [&property["description"], &property["oneOf"][0]["description"]];
+                assert!(described.iter().any(|description| description.is_string()), "{name}.{member}: {property}");
             }
         }
         for request in ["PutFabric", "FabricSettings", "BeginSignIn", "TokenRequest", "ReportRejection", "EndGrants"] {

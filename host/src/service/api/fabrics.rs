@@ -40,6 +40,16 @@ pub(super) struct FabricPage {
 /// A fabric as it is to be.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({
+    "settings": {
+        "kind": "sql",
+        "workspace": "https://dbc-a1b2345c-d6e7.cloud.databricks.com",
+        "team": "analytics",
+        "service_principal_client_id": "1fd653ab-f427-4033-a836-8c8f9c5c8337",
+    },
+    "service_principal_secret": "dose…",
+    "expected_revision": 0,
+}))]
 pub(super) struct PutFabric {
     /// The settings.
     #[serde(deserialize_with = "object")]

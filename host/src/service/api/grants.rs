@@ -8,7 +8,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::document::NotFound;
-use super::request::{After, ApiJson};
+use super::request::{After, ApiJson, object};
 use super::seconds::seconds;
 use super::words::{SignInReasonWord, Spelled};
 use crate::contract::administration::{GrantDescription, GrantSelection};
@@ -58,23 +58,28 @@ pub(super) struct Grant {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct EndGrants {
-    /// Which ones.
+    /// Which ones: exactly one of its members.
+    #[serde(deserialize_with = "object")]
     selection: Selection,
 }
 
-/// Which sign-ins.
+/// Which sign-ins: exactly one of these.
 #[derive(Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-#[schema(as = GrantSelection)]
-enum Selection {
+#[serde(deny_unknown_fields)]
+#[schema(as = GrantSelection, min_properties = 1, max_properties = 1, example = json!({"of_user": "alice"}))]
+pub(super) struct Selection {
     /// One, by the `grant` of its description.
-    Grant(String),
+    #[schema(nullable = false)]
+    grant: Option<String>,
     /// All of a Prophecy user, who has left, with their personal access tokens.
-    OfUser(String),
+    #[schema(nullable = false)]
+    of_user: Option<String>,
     /// All that serve a fabric's workspace, and the personal access tokens for this fabric.
-    OfFabric(String),
-    /// Everybody's, and all personal access tokens.
-    All,
+    #[schema(nullable = false)]
+    of_fabric: Option<String>,
+    /// Everybody's, and all personal access tokens: `true`.
+    #[schema(nullable = false)]
+    all: Option<bool>,
 }
 
 /// What was ended.
@@ -121,17 +126,20 @@ async fn end_grants(
     After { after }: After,
     ApiJson(end): ApiJson<EndGrants>,
 ) -> Result<Json<EndedGrants>, Problem> {
-    let ended = service.host.end_grants(&caller, end.selection.into(), after.as_deref()).await?;
+    let ended = service.host.end_grants(&caller, end.selection.read()?, after.as_deref()).await?;
     Ok(Json(EndedGrants { ended: ended.ended, next: ended.next }))
 }
 
-impl From<Selection> for GrantSelection {
-    fn from(selection: Selection) -> Self {
-        match selection {
-            Selection::Grant(grant) => Self::One(grant),
-            Selection::OfUser(user) => Self::OfUser(user),
-            Selection::OfFabric(fabric) => Self::OfFabric(fabric),
-            Selection::All => Self::All,
+impl Selection {
+    fn read(self) -> Result<GrantSelection, Problem> {
+        match (self.grant, self.of_user, self.of_fabric, self.all) {
+            (Some(grant), None, None, None) => Ok(GrantSelection::One(grant)),
+            (None, Some(user), None, None) => Ok(GrantSelection::OfUser(user)),
+            (None, None, Some(fabric), None) => Ok(GrantSelection::OfFabric(fabric)),
+            (None, None, None, Some(true)) => Ok(GrantSelection::All),
+            _ => {
+                Err(Problem::of_member("selection", "Give one of `grant`, `of_user`, `of_fabric` and `\"all\": true`."))
+            }
         }
     }
 }

@@ -32,7 +32,7 @@ pub(super) struct ApiJson<T>(pub(super) T);
 #[into_params(parameter_in = Path)]
 pub(super) struct FabricPath {
     /// Name of the fabric. A slash in it is written `%2F`.
-    #[param(min_length = 1, max_length = 128)]
+    #[param(min_length = 1, max_length = 128, example = "dev")]
     pub(super) fabric: String,
 }
 
@@ -157,14 +157,16 @@ fn refusal(path: &str, error: &serde_json::Error) -> Problem {
     }
     let said = error.to_string();
     let place = if path == "." { "body".to_owned() } else { shown(path) };
-    if let Some(member) = quoted_behind(&said, "missing field") {
-        let member = if path == "." { member.to_owned() } else { format!("{place}.{member}") };
-        return Problem::of_member(member, "This member is missing.");
+    for (words, detail) in
+        [("missing field", "This member is missing."), ("duplicate field", "This member is given more than once.")]
+    {
+        if let Some(member) = quoted_behind(&said, words) {
+            let member = if path == "." { member.to_owned() } else { format!("{place}.{member}") };
+            return Problem::of_member(member, detail);
+        }
     }
     let detail = if said.starts_with("unknown field") {
         "There is no such member. /api/v1/openapi.json lists those there are."
-    } else if said.starts_with("duplicate field") {
-        "This member is given more than once."
     } else {
         "This is not of the right type, or none of the values that there are. /api/v1/openapi.json lists them."
     };

@@ -25,6 +25,7 @@ pub(super) fn router() -> OpenApiRouter<Service> {
 /// A step to do with a fabric that is there.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"identity": "service-principal", "step": "discovery"}))]
 pub(super) struct TestConnection {
     /// Whether the caller's own sign-in or the service principal is tested.
     identity: IdentityKindWord,

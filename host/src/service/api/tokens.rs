@@ -29,6 +29,7 @@ pub(super) fn router() -> OpenApiRouter<Service> {
 /// What a token is for.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"activity": "pipeline-development"}))]
 pub(super) struct TokenRequest {
     /// The activity decides whose identity the token carries.
     activity: ActivityWord,
@@ -72,6 +73,11 @@ pub(super) struct Reference {
 /// A request to Databricks that was refused.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({
+    "activity": "scheduled-run",
+    "reference": {"lineage": "M_ElIVVUaLprNdwPlg7e9A", "generation": 1},
+    "rejection": {"status": 403, "body": "{\"error_code\": \"403\", \"message\": \"Invalid access token.\"}"},
+}))]
 pub(super) struct ReportRejection {
     /// What the token was for.
     activity: ActivityWord,
