@@ -18,7 +18,7 @@ pub use self::headers::{Header, backward, location_of, onward};
 use self::path::{Unfit, check};
 use crate::contract::callers::Admission;
 use crate::contract::databricks_oauth::{Rejection, RejectionVerdict};
-use crate::contract::{TokenDescription, TokenReference};
+use crate::contract::{Activity, Caller, Error, TokenDescription, TokenReference};
 use crate::core::Core;
 use crate::ports::Ports;
 
@@ -57,11 +57,27 @@ impl<P: Ports> Core<P> {
     /// # Errors
     /// The answer to whoever sent it.
     pub fn check_path(&self, path_with_query: &str) -> Result<(), Answer> {
+        self.require_fit(path_with_query).map_err(|error| Answer::of_error(&error, ""))
+    }
+
+    /// `databricks-oauth.authorize-request`.
+    pub async fn authorize_request(
+        &self,
+        caller: &Caller,
+        fabric: &str,
+        activity: Activity,
+        path: &str,
+    ) -> Result<(Zeroizing<String>, TokenDescription), Error> {
+        self.require_fit(path)?;
+        self.access_token(caller, fabric, activity).await
+    }
+
+    fn require_fit(&self, path_with_query: &str) -> Result<(), Error> {
         let deployment = self.ports.describe();
         let checked = check(path_with_query, &deployment.gateway_allowed_paths, &deployment.gateway_refused_paths);
         checked.map_err(|unfit| match unfit {
-            Unfit::Ambiguous => Answer::refused(400, "This path can be read in more than one way; write it plainly."),
-            Unfit::Refused => Answer::refused(403, "The gateway does not let requests for this path through."),
+            Unfit::Ambiguous => Error::invalid("path", "This path can be read in more than one way; write it plainly."),
+            Unfit::Refused => Error::Forbidden("The gateway does not let requests for this path through.".to_owned()),
         })
     }
 

@@ -150,6 +150,26 @@ impl FabricAuth {
         &self.instances.parts.clock
     }
 
+    /// `authorize-request`: the token for a request that an embedder sends on by itself, for somebody else.
+    ///
+    /// # Errors
+    /// As in `wit/databricks-oauth.wit`.
+    pub async fn authorize_request(
+        &self,
+        caller: &Caller,
+        fabric: &str,
+        activity: Activity,
+        path: &str,
+    ) -> Result<(SecretString, TokenDescription), Error> {
+        let (owned, name, path) = (caller.clone(), fabric.to_owned(), path.to_owned());
+        let served = call!(
+            self,
+            [&caller.tenant, &caller.user],
+            prophecy_fabric_auth_databricks_oauth.call_authorize_request(owned, name, activity, path)
+        );
+        served.map(|(token, description)| (token.into(), description))
+    }
+
     /// `report-rejection`.
     ///
     /// # Errors
