@@ -4,3 +4,35 @@
 
 #[cfg(test)]
 mod api;
+#[cfg(test)]
+mod attempts;
+#[cfg(test)]
+mod bounds;
+#[cfg(test)]
+mod browser;
+#[cfg(test)]
+mod callback;
+#[cfg(test)]
+mod cookies;
+#[cfg(test)]
+mod ending;
+#[cfg(test)]
+mod forms;
+#[cfg(test)]
+mod headers;
+#[cfg(test)]
+mod health;
+#[cfg(test)]
+mod hosts;
+#[cfg(test)]
+mod open_redirects;
+#[cfg(test)]
+mod raw;
+#[cfg(test)]
+mod routes;
+#[cfg(test)]
+mod sessions;
+#[cfg(test)]
+mod slow_clients;
+#[cfg(test)]
+mod tls;

@@ -43,7 +43,20 @@ impl ServiceWorld {
     pub async fn of(setup: Setup, settings: ServiceSettings) -> Self {
         // Deployment, app and service must all know the port before there is one.
         let port = free_port();
-        let base_url = format!("http://localhost:{port}");
+        let scheme = if settings.tls.is_some() { "https" } else { "http" };
+        Self::start(&format!("{scheme}://localhost:{port}"), port, setup, settings).await
+    }
+
+    /// The same where browsers find the service under another URL than where it listens: behind a reverse proxy.
+    pub async fn behind(base_url: &str, settings: ServiceSettings) -> Self {
+        let service = Self::start(base_url, free_port(), Setup::default(), settings).await;
+        service.world.set_app_connection().await;
+        service.world.put_dev_fabric().await;
+        service
+    }
+
+    async fn start(base_url: &str, port: u16, setup: Setup, settings: ServiceSettings) -> Self {
+        let base_url = base_url.to_owned();
         let redirect_url = format!("{base_url}/api/databricks/oauthredirect");
         let deployment = Deployment::self_hosted("4.2.1", &base_url);
         let redirect_urls = deployment.description.redirect_urls.clone();

@@ -2,9 +2,11 @@
 //! typed.
 
 /// The parameters, spelled as in `wit/`, and the options, arguments and settings that fill them.
-const PLACES: [(&str, &str); 25] = [
+const PLACES: [(&str, &str); 27] = [
     ("fabric", "FABRIC"),
     ("name", "NAME"),
+    ("email", "--email"),
+    ("teams", "--team"),
     ("caller.user", "--user"),
     ("caller.teams", "--team"),
     ("caller.tenant", "deployment.tenant"),

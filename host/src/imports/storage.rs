@@ -60,7 +60,7 @@ impl<T: Send> HostWithStore<T> for Imports {
         after: Option<String>,
         limit: u32,
     ) -> Result<Result<Page, StorageError>> {
-        if is_of_the_service(&prefix) || SERVICE_RECORDS.starts_with(&prefix) {
+        if is_listed_with_the_service(&prefix) {
             return Ok(Err(not_there()));
         }
         let parts = parts(accessor);
@@ -78,6 +78,11 @@ impl<T: Send> HostWithStore<T> for Imports {
 /// taken over could otherwise let somebody in.
 fn is_of_the_service(key: &str) -> bool {
     key.starts_with(SERVICE_RECORDS)
+}
+
+/// Whether a listing of what begins with this would have records of the service in it.
+fn is_listed_with_the_service(prefix: &str) -> bool {
+    is_of_the_service(prefix) || SERVICE_RECORDS.starts_with(prefix)
 }
 
 fn not_there() -> StorageError {
@@ -150,6 +155,20 @@ mod tests {
 
         fn flush(&mut self) -> io::Result<()> {
             Ok(())
+        }
+    }
+
+    /// A listing may come upon them from either side: by a prefix below theirs, and by one that theirs is below.
+    #[test]
+    fn what_is_of_the_service_is_told_apart_by_its_key() {
+        for key in ["service/", "service/user/ab", "service/session/ab", "service/api-token/ab", "service/sign-in/ab"] {
+            assert!(is_of_the_service(key) && is_listed_with_the_service(key), "{key}");
+        }
+        for prefix in ["", "s", "service"] {
+            assert!(!is_of_the_service(prefix) && is_listed_with_the_service(prefix), "{prefix:?}");
+        }
+        for key in ["grant/service/", "fabric/acme/service/", "Service/", "services/", "service-principal/"] {
+            assert!(!is_of_the_service(key) && !is_listed_with_the_service(key), "{key}");
         }
     }
 

@@ -9,6 +9,7 @@ use cookie::Cookie;
 use http::header::{AUTHORIZATION, COOKIE, ORIGIN};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, Method, StatusCode};
+use http_body_util::LengthLimitError;
 use secrecy::SecretString;
 
 use super::access::{SessionSecret, User};
@@ -118,10 +119,17 @@ impl FromRequest<Service> for Submitted {
 
 /// Reads the body of a form.
 pub(crate) async fn read_form(body: Body) -> Result<Form, Response> {
-    let body = axum::body::to_bytes(body, LARGEST_FORM).await.map_err(|_| {
-        console::refusal(StatusCode::PAYLOAD_TOO_LARGE, "The form is larger than any form of this console.")
-    })?;
-    Ok(Form::parse(&body))
+    match axum::body::to_bytes(body, LARGEST_FORM).await {
+        Ok(body) => Ok(Form::parse(&body)),
+        Err(error) if is_of_length(&error) => {
+            Err(console::refusal(StatusCode::PAYLOAD_TOO_LARGE, "The form is larger than any form of this console."))
+        }
+        Err(_) => Err(console::refusal(StatusCode::REQUEST_TIMEOUT, "The form did not arrive whole, or not in time.")),
+    }
+}
+
+fn is_of_length(error: &axum::Error) -> bool {
+    std::error::Error::source(error).is_some_and(|cause| cause.is::<LengthLimitError>())
 }
 
 /// Whether a page of this console has sent the request, and not one of another site. Browsers say where a form comes from.

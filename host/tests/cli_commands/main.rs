@@ -31,6 +31,10 @@ mod registration;
 #[cfg(test)]
 mod restore_check;
 #[cfg(test)]
+mod serve;
+#[cfg(test)]
 mod story;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod user;

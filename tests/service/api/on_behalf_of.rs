@@ -1,6 +1,7 @@
 //! A workload that acts for a person.
 
 use fabric_auth::contract::{Caller, TeamMembership, TeamRole};
+use fabric_auth::journal::{Action, Journal as _};
 use fabric_auth_tests::{HttpClient, ServiceWorld, TEAM, alice, cluster_admin, team_admin, workload};
 
 use super::support::{blamed, client_of, problem, token};
@@ -73,6 +74,10 @@ async fn a_release_is_started_by_an_admin_of_the_team() {
     assert_eq!(problem(&token(&client, "project-release").await).1, "forbidden");
     assert_eq!(problem(&token(&client.with_header(HEADER, "alice"), "project-release").await).1, "forbidden");
     assert_eq!(token(&client.with_header(HEADER, "tina"), "project-release").await.status, 200);
+    let events = service.world.database.journal().tail(100).await.unwrap();
+    let used = events.iter().map(|recorded| &recorded.event).find(|event| event.action == Action::ServicePrincipalUsed);
+    let used = used.expect("an event");
+    assert_eq!((used.actor.as_str(), used.on_behalf_of.as_deref()), ("deployer", Some("tina")));
     service.end().await;
 }
 

@@ -7,9 +7,8 @@
 use axum::Router;
 use axum::extract::{Query, RawQuery, State};
 use axum::response::{IntoResponse as _, Redirect, Response};
-use axum::routing::MethodFilter;
-use axum::routing::{get, on};
-use http::header::SET_COOKIE;
+use axum::routing::get;
+use http::header::{ALLOW, SET_COOKIE};
 use http::{HeaderMap, StatusCode};
 use maud::{Markup, html};
 use secrecy::SecretString;
@@ -31,8 +30,8 @@ const LOST: &str = "/connect/lost";
 /// The routes.
 pub(super) fn router() -> Router<Service> {
     let pages = Router::new().route(OUTCOME, get(outcome)).route(LOST, get(lost));
-    // Not HEAD, which `get` would take too: only a browser that shows the answer completes a sign-in.
-    CALLBACKS.iter().fold(pages, |router, path| router.route(path, on(MethodFilter::GET, callback)))
+    // Not HEAD, which GET stands for where nothing else does: only a browser that shows the answer completes a sign-in.
+    CALLBACKS.iter().fold(pages, |router, path| router.route(path, get(callback).head(only_get)))
 }
 
 /// Why a browser that came back cannot be helped.
@@ -89,6 +88,10 @@ async fn callback(
         }
     };
     (forget, next).into_response()
+}
+
+async fn only_get() -> Response {
+    (StatusCode::METHOD_NOT_ALLOWED, [(ALLOW, "GET")]).into_response()
 }
 
 /// Remembers the outcome, and tells where its page is.

@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::client::Arrival;
+use super::stalling::Stalling;
 use super::tls::{Tls, TlsFilesError};
 use crate::service::crowd::{Crowd, Place};
 use crate::service::settings::ServiceSettings;
@@ -23,6 +24,9 @@ use crate::service::settings::ServiceSettings;
 /// How long a TLS handshake may take, and how long the head of a request, waiting for it included.
 const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
 const HEAD_WITHIN: Duration = Duration::from_secs(30);
+
+/// How long a client may fetch nothing of what is there for it.
+const FETCH_WITHIN: Duration = Duration::from_secs(30);
 
 /// How large the head of a request may be.
 const LARGEST_HEAD: usize = 32 * 1024;
@@ -119,6 +123,7 @@ async fn serve(
     let _ = stream.set_nodelay(true);
     let arrival = Arrival { peer: peer.ip().to_canonical(), tls: tls.is_some() };
     let router = router.layer(Extension(arrival));
+    let stream = Stalling::new(stream, FETCH_WITHIN);
     match tls {
         None => http1(stream, router, watcher).await,
         Some(tls) => {

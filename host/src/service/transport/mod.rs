@@ -3,6 +3,7 @@
 mod client;
 mod headers;
 mod listener;
+mod stalling;
 mod tls;
 
 pub(super) use self::client::{Client, identify};

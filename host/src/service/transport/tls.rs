@@ -115,3 +115,48 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsFilesErr
         chain => Ok(chain),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CERTIFICATE: &str = include_str!("../../egress/tests/localhost-certificate.pem");
+    const KEY: &str = include_str!("../../egress/tests/localhost-key.pem");
+
+    /// Writes the certificate's file anew, so that it was last changed at that time.
+    fn write(files: &TlsFiles, certificate: &str, changed_at: SystemTime) {
+        fs::write(&files.certificate, certificate).unwrap();
+        let file = fs::File::options().write(true).open(&files.certificate).unwrap();
+        file.set_modified(changed_at).unwrap();
+    }
+
+    /// As after the time in which the files are not looked at.
+    fn look_again(tls: &Tls) -> TlsAcceptor {
+        let mut now = tls.now.lock().unwrap();
+        now.looked_at = now.looked_at.checked_sub(LOOK_EVERY).unwrap();
+        drop(now);
+        tls.acceptor()
+    }
+
+    #[test]
+    fn a_certificate_that_was_renewed_is_shown_and_one_that_is_none_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = TlsFiles { certificate: folder.path().join("tls.crt"), key: folder.path().join("tls.key") };
+        fs::write(&files.key, KEY).unwrap();
+        let made_at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+        write(&files, CERTIFICATE, made_at);
+        let tls = Tls::load(files.clone()).unwrap();
+        let first = tls.acceptor();
+        let is_same = |one: &TlsAcceptor, other: &TlsAcceptor| Arc::ptr_eq(one.config(), other.config());
+        assert!(is_same(&look_again(&tls), &first), "nothing has changed");
+
+        write(&files, "half a certific", made_at + Duration::from_secs(1));
+        assert!(is_same(&look_again(&tls), &first), "the former one stays");
+
+        write(&files, CERTIFICATE, made_at + Duration::from_secs(2));
+        assert!(is_same(&tls.acceptor(), &first), "it is not looked at yet");
+        let renewed = look_again(&tls);
+        assert!(!is_same(&renewed, &first));
+        assert!(is_same(&look_again(&tls), &renewed));
+    }
+}
