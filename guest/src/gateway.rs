@@ -14,7 +14,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 pub use self::answer::Answer;
-pub use self::headers::{Header, backward, location_of, onward};
+pub use self::headers::{Header, backward, location_of, one_length, onward};
 use self::path::{Unfit, check};
 use crate::contract::callers::Admission;
 use crate::contract::databricks_oauth::{Rejection, RejectionVerdict};

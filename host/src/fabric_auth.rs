@@ -27,7 +27,7 @@ use crate::contract::maintenance::{ExpiredPage, ForecastPage};
 use crate::contract::{Activity, Caller, Error, FabricSettings, IdentityKind, TokenDescription, TokenReference};
 use crate::deployment::Deployment;
 use crate::figures::Figures;
-use crate::runtime::{ForwardedBody, Hold, Instances};
+use crate::runtime::{ForwardedBody, Held, Hold, Instances};
 use crate::token_source::TokenSource;
 
 /// A running host. Clones are handles to the same one.
@@ -466,9 +466,23 @@ impl FabricAuth {
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: std::error::Error + Send + Sync + 'static,
     {
+        self.forward_holding(admission, request, Box::new(())).await
+    }
+
+    /// The same, and keeps something until nothing of the request is left: it goes on when its sender has gone.
+    pub(crate) async fn forward_holding<B>(
+        &self,
+        admission: Admission,
+        request: http::Request<B>,
+        held: Held,
+    ) -> Result<http::Response<ForwardedBody>, Error>
+    where
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: std::error::Error + Send + Sync + 'static,
+    {
         // Why a client's body broke off concerns nobody behind it.
         let request = request.map(|body| body.map_err(|_| WasiError::ConnectionTerminated).boxed_unsync());
-        self.instances.forward(admission, request).await
+        self.instances.forward(admission, request, held).await
     }
 
     /// How many events this host has written into the journal since it was built.

@@ -1,20 +1,19 @@
 //! Requests that pass through the component to the workspace of a fabric.
 
-mod upstream;
-
 use std::time::Duration;
 
 use bytes::Bytes;
 use fabric_auth::ForwardedBody;
 use fabric_auth::contract::callers::Admission;
 use fabric_auth::contract::{Activity, Authentication, Caller, FabricSettings};
-use fabric_auth_tests::{DEV, HOUR, World, alice, bob, fabric_settings, stranger, team_admin, workload};
+use fabric_auth_tests::{
+    DEV, HOUR, MANY, Upstream, World, alice, bob, eventually, fabric_settings, stranger, team_admin, workload,
+};
 use http::{Method, Request, Response};
 use http_body::Frame;
 use http_body_util::{BodyExt as _, Empty, Full, StreamBody};
 use serde_json::Value;
 
-use self::upstream::{MANY, Upstream};
 use crate::support::signed_in;
 
 fn admission(caller: Caller, activity: Activity) -> Admission {
@@ -230,14 +229,112 @@ async fn events_come_as_they_are_sent() {
 #[tokio::test]
 async fn a_workspace_that_breaks_off_or_lies_about_length_fails_that_request_alone() {
     let (world, _upstream) = with_upstream().await;
-    for path in ["/reset", "/garbage"] {
+    for path in ["/reset", "/garbage", "/two-lengths", "/large-head"] {
         let reply = world.host.forward(raw(), get(path)).await.unwrap();
         assert_eq!(reply.status(), 504, "{path}");
         assert_eq!(json(reply).await["case"], "unreachable");
     }
-    let short = world.host.forward(raw(), get("/short")).await.unwrap();
-    assert!(short.into_body().collect().await.is_err());
+    assert_eq!(world.host.forward(raw(), get("/switch")).await.unwrap().status(), 502);
+    for path in ["/short", "/cut"] {
+        let short = world.host.forward(raw(), get(path)).await.unwrap();
+        assert!(short.into_body().collect().await.is_err(), "{path}");
+    }
+    // What comes behind a reply is nobody's.
+    for _ in 0..3 {
+        assert_eq!(text(world.host.forward(raw(), get("/much-after")).await.unwrap()).await, "ok");
+    }
     assert_eq!(world.host.forward(raw(), get("/echo")).await.unwrap().status(), 200);
+}
+
+/// Two lengths of one body are two requests for somebody behind us.
+#[tokio::test]
+async fn a_request_that_says_two_lengths_is_not_sent_on() {
+    let (world, upstream) = with_upstream().await;
+    let before = upstream.heads().len();
+    for lengths in [["5", "6"], ["6", "5"], ["5", "+5"], ["5", "5, 5"]] {
+        let mut request = Request::post("/upload").body(Full::new(Bytes::from_static(b"12345"))).unwrap();
+        for length in lengths {
+            request.headers_mut().append("content-length", length.parse().unwrap());
+        }
+        assert_eq!(world.host.forward(raw(), request).await.unwrap().status(), 400, "{lengths:?}");
+    }
+    assert_eq!(upstream.heads().len(), before);
+}
+
+#[tokio::test]
+async fn methods_that_bring_the_token_back_or_lead_elsewhere_are_not_sent_on() {
+    let (world, upstream) = with_upstream().await;
+    let before = upstream.heads().len();
+    for method in ["TRACE", "CONNECT", "TRACK", "trace", "MOVE"] {
+        let request = Request::builder().method(method).uri("/echo").body(Empty::<Bytes>::new()).unwrap();
+        assert_eq!(world.host.forward(raw(), request).await.unwrap().status(), 405, "{method}");
+    }
+    assert_eq!(upstream.heads().len(), before);
+}
+
+/// Nobody has checked what they say, and some servers read them as headers.
+#[tokio::test]
+async fn headers_behind_a_body_go_no_further() {
+    let (world, upstream) = with_upstream().await;
+    let pieces = ["12345", ""].map(|piece| {
+        let trailers =
+            http::HeaderMap::from_iter([("authorization".parse().unwrap(), "Bearer forged".parse().unwrap())]);
+        Ok::<_, std::convert::Infallible>(match piece {
+            "" => Frame::trailers(trailers),
+            piece => Frame::data(Bytes::from_static(piece.as_bytes())),
+        })
+    });
+    let request = Request::put("/upload").header("trailer", "authorization");
+    let request = request.body(StreamBody::new(futures::stream::iter(pieces))).unwrap();
+    assert_eq!(text(world.host.forward(raw(), request).await.unwrap()).await, "5");
+    assert_eq!(upstream.count("/upload"), 1);
+}
+
+/// Nobody behind us may take the beginning of a body for the whole of it.
+#[tokio::test]
+async fn a_body_that_breaks_off_breaks_off_at_the_workspace() {
+    let (world, upstream) = with_upstream().await;
+    for length in [None, Some("10")] {
+        let pieces = [Ok(Frame::data(Bytes::from_static(b"12345"))), Err(std::io::Error::other("gone"))];
+        let mut request = Request::put("/upload");
+        if let Some(length) = length {
+            request = request.header("content-length", length);
+        }
+        let request = request.body(StreamBody::new(futures::stream::iter(pieces))).unwrap();
+        assert_eq!(world.host.forward(raw(), request).await.unwrap().status(), 504, "{length:?}");
+    }
+    eventually("both bodies have broken off", async || upstream.broken_off() == 2).await;
+    assert_eq!(world.host.forward(raw(), get("/echo")).await.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn a_reply_without_a_body_tells_how_long_it_would_be() {
+    let (world, _upstream) = with_upstream().await;
+    let request = Request::head("/bytes").body(Empty::<Bytes>::new()).unwrap();
+    let reply = world.host.forward(raw(), request).await.unwrap();
+    assert_eq!(reply.headers()["content-length"], MANY.to_string());
+}
+
+/// A workspace that says nothing is waited for as long as is stated, and holds up nobody else.
+#[tokio::test]
+async fn a_workspace_that_stalls_is_not_waited_for_without_end() {
+    let (world, upstream) = with_upstream().await;
+    let stalled: Vec<_> = (0..1_000)
+        .map(|_| {
+            let host = world.host.clone();
+            tokio::spawn(async move { host.forward(raw(), get("/stall")).await.unwrap().status() })
+        })
+        .collect();
+    eventually("all of them wait", async || upstream.count("/stall") == stalled.len()).await;
+    assert_eq!(world.host.forward(raw(), get("/echo")).await.unwrap().status(), 200);
+    world.advance(Duration::from_secs(599));
+    assert_eq!(world.host.forward(raw(), get("/echo")).await.unwrap().status(), 200);
+    assert!(stalled.iter().all(|request| !request.is_finished()));
+    world.advance(Duration::from_secs(2));
+    for status in futures::future::join_all(stalled).await {
+        assert_eq!(status.unwrap(), 504);
+    }
+    assert_eq!(world.host.figures().given_up, 0);
 }
 
 /// Two tenants whose people have the same names, on one host: nobody ever acts as somebody else.

@@ -11,7 +11,8 @@ use crate::bindings::{wit_future, wit_stream};
 use crate::contract::callers::Admission;
 use crate::error::nanoseconds;
 use crate::gateway::{
-    Answer, Credentials, Header, LOOKED_AT, SILENCE, TICKET, backward, location_of, may_refuse_token, onward,
+    Answer, Credentials, Header, LOOKED_AT, SILENCE, TICKET, backward, location_of, may_refuse_token, one_length,
+    onward,
 };
 
 type Body = wit_bindgen::StreamReader<u8>;
@@ -68,21 +69,42 @@ fn taken_apart(request: Request) -> Result<(Head, Payload), Answer> {
     let path_with_query = request.get_path_with_query().unwrap_or_else(|| "/".to_owned());
     core().check_path(&path_with_query)?;
     let method = request.get_method();
+    if !goes_on(&method) {
+        return Err(Answer::refused(405, "The gateway does not send requests with this method on."));
+    }
+    let headers = one_length(headers).ok_or_else(|| {
+        Answer::refused(400, "The length of the body can be read in more than one way; say it once, as a number.")
+    })?;
     let length = headers.iter().find(|(name, _)| name == "content-length").map(|(_, value)| value.as_slice());
     let has_body = match length {
         Some(length) => length != b"0",
         None => !matches!(method, Method::Get | Method::Head | Method::Options),
     };
-    let (result, result_reader) = wit_future::new(|| Ok(()));
-    drop(result);
-    let (body, trailers) = Request::consume_body(request, result_reader);
-    let payload = has_body.then_some((body, trailers));
+    let (body, trailers) = Request::consume_body(request, succeeded());
+    let payload = has_body.then(|| (body, without_fields(trailers)));
     let mut headers = onward(headers);
     if payload.is_none() && matches!(method, Method::Get | Method::Head | Method::Options) {
         // These have no body unless they say so.
         headers.retain(|(name, _)| name != "content-length");
     }
     Ok((Head { admission, method, path_with_query, headers }, payload))
+}
+
+/// The methods of Databricks. `TRACE` and its like would bring the token back, `CONNECT` would lead elsewhere.
+fn goes_on(method: &Method) -> bool {
+    use Method::{Delete, Get, Head, Options, Patch, Post, Put};
+    matches!(method, Get | Head | Post | Put | Patch | Delete | Options)
+}
+
+/// Whether a body came whole, without the headers that may follow it: what they say has been checked by nobody.
+fn without_fields(trailers: Trailers) -> Trailers {
+    let (writer, reader) = wit_future::new(|| Ok(None));
+    wit_bindgen::spawn_local(async move {
+        let ended = trailers.await.map(|_fields| None);
+        // Whoever took the body may have gone.
+        let _ = writer.write(ended).await;
+    });
+    reader
 }
 
 /// Sends a request on. Its body, where it has one, is handed over as the stream that it is.
@@ -146,23 +168,20 @@ fn reply(
     head: &Head,
     credentials: &Credentials,
     status: u16,
-    mut headers: Vec<Header>,
+    headers: Vec<Header>,
     body: Body,
     trailers: Trailers,
 ) -> Response {
+    let Some(headers) = one_length(headers).filter(|_| (200..600).contains(&status)) else {
+        let told = "Databricks answered with what is no reply to this request.";
+        return told_or_empty(&Answer::refused(502, told));
+    };
     let leads_to = headers.iter().find(|(name, _)| name == "location").map(|(_, value)| value.clone());
     let location = leads_to.as_deref().and_then(|to| location_of(to, &credentials.description.workspace_url));
     if leads_to.is_some() && location.is_none() && (300..400).contains(&status) {
         // It would lead the client, and perhaps its credentials, to somebody else.
-        return told(&Answer::refused(
-            502,
-            "Databricks answered with a redirect to another place, which is not followed.",
-        ))
-        .unwrap_or_else(|_| empty(502));
-    }
-    if matches!(head.method, Method::Head) || status == 304 {
-        // It tells of a body that does not come.
-        headers.retain(|(name, _)| name != "content-length");
+        let told = "Databricks answered with a redirect to another place, which is not followed.";
+        return told_or_empty(&Answer::refused(502, told));
     }
     let Ok(fields) = Fields::from_list(&backward(headers, location)) else { return empty(502) };
     let (response, _transmission) = Response::new(fields, Some(body), trailers);
@@ -237,6 +256,10 @@ fn told(answer: &Answer) -> Result<Response, ErrorCode> {
         let _rest = writer.write_all(text).await;
     });
     Ok(response)
+}
+
+fn told_or_empty(answer: &Answer) -> Response {
+    told(answer).unwrap_or_else(|_| empty(answer.status))
 }
 
 fn empty(status: u16) -> Response {

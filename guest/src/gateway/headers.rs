@@ -85,6 +85,20 @@ pub fn onward(headers: Vec<Header>) -> Vec<Header> {
     headers.into_iter().filter(goes_on).collect()
 }
 
+/// The headers with at most one length of the body; none when they tell two, or none that is a number. What two readers
+/// take for two lengths, they take for two requests.
+pub fn one_length(headers: Vec<Header>) -> Option<Vec<Header>> {
+    let is_length = |(name, _): &Header| name == "content-length";
+    let Some(length) = headers.iter().find(|header| is_length(header)).cloned() else { return Some(headers) };
+    let is_number = !length.1.is_empty() && length.1.iter().all(u8::is_ascii_digit);
+    if !is_number || headers.iter().any(|header| is_length(header) && header.1 != length.1) {
+        return None;
+    }
+    let mut others: Vec<Header> = headers.into_iter().filter(|header| !is_length(header)).collect();
+    others.push(length);
+    Some(others)
+}
+
 /// What goes back to the client. `location` is where a redirect leads, as the client is to see it.
 pub fn backward(headers: Vec<Header>, location: Option<String>) -> Vec<Header> {
     let named = named_by_connection(&headers);
@@ -202,6 +216,21 @@ mod tests {
         ];
         assert_eq!(names(&back), expected);
         assert!(back.contains(&("x-content-type-options".to_owned(), b"nosniff".to_vec())));
+    }
+
+    #[test]
+    fn a_body_has_one_length_or_the_message_is_refused() {
+        let lengths = |values: &[&str]| {
+            let sent: Vec<(&str, &str)> = values.iter().map(|value| ("content-length", *value)).collect();
+            one_length(headers(&[&[("accept", "*/*")], sent.as_slice()].concat()))
+        };
+        assert_eq!(lengths(&[]), Some(headers(&[("accept", "*/*")])));
+        for values in [&["5"][..], &["5", "5"]] {
+            assert_eq!(lengths(values), Some(headers(&[("accept", "*/*"), ("content-length", "5")])));
+        }
+        for values in [&["5", "6"][..], &["5, 5"], &["+5"], &["0x5"], &[""], &["5", ""], &["-1"]] {
+            assert_eq!(lengths(values), None, "{values:?}");
+        }
     }
 
     #[test]

@@ -5,9 +5,10 @@
 
 /// Path prefixes that are refused unless the deployment allows them: what makes tokens, reads secrets, or is not of the
 /// workspace. In lower case; `*` stands for one segment.
-const REFUSED: [&str; 9] = [
+const REFUSED: [&str; 10] = [
     "/.well-known",
     "/oidc",
+    "/api/*/database/credentials",
     "/api/*/token",
     "/api/*/tokens",
     "/api/*/token-management",
@@ -16,6 +17,9 @@ const REFUSED: [&str; 9] = [
     "/api/*/preview/accounts",
     "/api/*/serviceprincipals/*/credentials",
 ];
+
+/// Under this name pages of Databricks call the same functions as under `api`.
+const AJAX_API: &str = "ajax-api";
 
 /// Why a path is not let through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +39,10 @@ pub fn check(path_with_query: &str, allowed: &[String], refused: &[String]) -> R
     if !is_plain(path) {
         return Err(Unfit::Ambiguous);
     }
-    let segments: Vec<String> = decoded(path).to_ascii_lowercase().split('/').map(str::to_owned).collect();
+    let mut segments: Vec<String> = decoded(path).to_ascii_lowercase().split('/').map(str::to_owned).collect();
+    if let Some(first) = segments.get_mut(1).filter(|first| *first == AJAX_API) {
+        "api".clone_into(first);
+    }
     let under = |prefix: &str| is_under(&segments, prefix);
     if allowed.iter().any(|prefix| under(prefix)) {
         return Ok(());
@@ -54,7 +61,7 @@ fn is_plain(path: &str) -> bool {
     let mut segments_are_plain = true;
     while let Some(segment) = inner.next() {
         // One slash at the end is usual.
-        segments_are_plain &= !(segment.is_empty() && inner.peek().is_some()) && !is_dot(segment);
+        segments_are_plain &= !(is_dot(segment) || segment.is_empty() && inner.peek().is_some());
     }
     let bytes_are_plain = path.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'\\' | b'#' | b';'));
     encodings_are_plain && segments_are_plain && bytes_are_plain
@@ -122,6 +129,9 @@ mod tests {
             "/api/2.1/TOKEN/list",
             "/api/2.0/tokens/introspect",
             "/api/2.0/token-management/tokens",
+            "/ajax-api/2.0/token/create",
+            "/Ajax%2dAPI/2.0/secrets/get?scope=a&key=b",
+            "/api/2.0/database/credentials",
             "/api/2.0/secrets/get?scope=a&key=b",
             "/api/2.0/accounts/1/servicePrincipals/2/credentials/secrets",
             "/api/2.0/servicePrincipals/2/credentials/secrets",

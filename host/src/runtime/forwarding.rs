@@ -1,5 +1,6 @@
 //! One request through the gateway of an instance.
 
+use std::any::Any;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -17,15 +18,19 @@ use super::state::State;
 use crate::bindings::FabricAuth;
 use crate::contract::Error;
 
+/// Whatever counts for as long as a request is under way.
+pub(crate) type Held = Box<dyn Any + Send>;
+
 /// The body of a reply, which comes out of an instance as the workspace sends it. It keeps the instance for as long.
 pub struct ForwardedBody {
     body: WasiBody,
     _instance: Instance,
+    _held: Held,
 }
 
 impl ForwardedBody {
-    pub(super) fn new(body: WasiBody, instance: Instance) -> Self {
-        Self { body, _instance: instance }
+    pub(super) fn new(body: WasiBody, instance: Instance, held: Held) -> Self {
+        Self { body, _instance: instance, _held: held }
     }
 }
 
@@ -33,13 +38,8 @@ impl ForwardedBody {
 pub(super) async fn forward(
     accessor: &Accessor<State>,
     guest: &FabricAuth,
-    mut request: Request<WasiBody>,
+    request: Request<WasiBody>,
 ) -> Result<std::result::Result<Response<WasiBody>, Error>> {
-    if request.body().is_end_stream() {
-        // By this the component knows that there is nothing to come.
-        request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
-    }
-    drop_named_by_connection(request.headers_mut());
     let request = accessor.with(|mut store| {
         let view = store.data_mut().http();
         // What became of the request's body is told by the reply.
@@ -51,8 +51,19 @@ pub(super) async fn forward(
     };
     accessor.with(|mut store| {
         let response = store.data_mut().http().table.delete(response)?;
-        Ok(Ok(response.into_http(&mut store, async { Ok(()) })?))
+        // What cannot be passed on concerns this request alone.
+        let no_reply = |_| Error::Internal("The gateway's reply is none.".to_owned());
+        Ok(response.into_http(&mut store, async { Ok(()) }).map_err(no_reply))
     })
+}
+
+/// Takes what is of the connection from a request as it came, before anything of ours is added.
+pub(super) fn prepare(request: &mut Request<WasiBody>) {
+    drop_named_by_connection(request.headers_mut());
+    if request.body().is_end_stream() {
+        // By this the component knows that there is nothing to come.
+        request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+    }
 }
 
 /// Headers that `connection` names go no further than it (RFC 9110 section 7.6.1). The component is not shown that header.

@@ -16,5 +16,6 @@ mod timeouts;
 pub use artifact::{Artifact, ArtifactError, CompileCache};
 pub(crate) use engine::MOST_INSTANCES;
 pub use forwarding::ForwardedBody;
+pub(crate) use forwarding::Held;
 pub(crate) use instances::{Hold, Instances, Parts};
 pub(crate) use state::State;

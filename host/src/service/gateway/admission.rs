@@ -5,6 +5,7 @@ use http::header::{HOST, ORIGIN};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, StatusCode};
 
+use super::limits::Passing;
 use super::settings::GatewaySettings;
 use crate::contract::callers::Admission;
 use crate::contract::{Activity, CallerKind, Word as _};
@@ -18,8 +19,8 @@ const FABRIC: HeaderName = HeaderName::from_static("prophecy-fabric");
 /// Names the activity.
 const ACTIVITY: HeaderName = HeaderName::from_static("prophecy-activity");
 
-/// A request that may pass, as far as this host knows; the component decides.
-pub(super) struct Admitted(pub(super) Admission);
+/// A request that may pass, as far as this host knows, and its place; the component decides.
+pub(super) struct Admitted(pub(super) Admission, pub(super) Passing);
 
 impl FromRequestParts<Service> for Admitted {
     type Rejection = Problem;
@@ -31,18 +32,24 @@ impl FromRequestParts<Service> for Admitted {
             return Err(Problem::of_request(StatusCode::FORBIDDEN, told));
         }
         let ApiCaller(caller) = ApiCaller::from_request_parts(parts, service).await?;
-        let Some(settings) = &service.settings.gateway else {
+        let (Some(settings), Some(limits)) = (&service.settings.gateway, &service.limits) else {
             return Err(Problem::of_request(StatusCode::NOT_FOUND, "There is no gateway."));
         };
         let fabric = fabric(parts, settings)?;
         let activity = activity(&parts.headers, caller.kind)?;
-        Ok(Self(Admission { caller, fabric, activity }))
+        let admission = Admission { caller, fabric, activity };
+        let passing = limits.enter(&admission)?;
+        Ok(Self(admission, passing))
     }
 }
 
 fn fabric(parts: &Parts, settings: &GatewaySettings) -> Result<String, Problem> {
     let by_header = only(&parts.headers, &FABRIC)?;
-    let by_host = settings.domain.as_deref().and_then(|domain| label_below(host(parts)?, domain));
+    let host = host(parts)?;
+    let by_host = match (settings.domain.as_deref(), host) {
+        (Some(domain), Some(host)) => label_below(host, domain)?,
+        _ => None,
+    };
     match (by_header, by_host) {
         (Some(header), Some(host)) if header != host => {
             Err(Problem::of_member(FABRIC.as_str(), "The header names another fabric than the host name does."))
@@ -54,18 +61,35 @@ fn fabric(parts: &Parts, settings: &GatewaySettings) -> Result<String, Problem> 
     }
 }
 
-fn host(parts: &Parts) -> Option<&str> {
-    let of_target = parts.uri.host();
-    let of_header = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
-    of_target.or_else(|| of_header.map(|host| host.rsplit_once(':').map_or(host, |(host, _)| host)))
+/// The host that was asked for, without its port. It must be said once, or by all in the same way: who reads it elsewhere
+/// on the way must not read another one.
+fn host(parts: &Parts) -> Result<Option<&str>, Problem> {
+    let of_header = only(&parts.headers, &HOST)?;
+    let of_target = parts.uri.authority().map(http::uri::Authority::as_str);
+    match (of_target, of_header) {
+        (Some(target), Some(header)) if !target.eq_ignore_ascii_case(header) => {
+            Err(Problem::of_member(HOST.as_str(), "The header names another host than the request's target does."))
+        }
+        (told, other) => Ok(told.or(other).map(|host| without_port(host))),
+    }
 }
 
-/// The one label before a domain.
-fn label_below<'a>(host: &'a str, domain: &str) -> Option<&'a str> {
-    let at = host.len().checked_sub(domain.len())?;
-    let (label, below) = (host.get(..at)?, host.get(at..)?);
-    let label = label.strip_suffix('.')?;
-    (below.eq_ignore_ascii_case(domain) && !label.is_empty() && !label.contains('.')).then_some(label)
+fn without_port(host: &str) -> &str {
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    // The same name, written out in full.
+    name.strip_suffix('.').unwrap_or(name)
+}
+
+/// The one label before a domain; none for a name that is not below it.
+fn label_below<'a>(host: &'a str, domain: &str) -> Result<Option<&'a str>, Problem> {
+    let split = host.len().checked_sub(domain.len()).and_then(|at| Some((host.get(..at)?, host.get(at..)?)));
+    let Some((before, _)) = split.filter(|(_, below)| below.eq_ignore_ascii_case(domain)) else { return Ok(None) };
+    match before.strip_suffix('.') {
+        Some(label) if !label.is_empty() && !label.contains('.') => Ok(Some(label)),
+        // Another name that happens to end alike, or the domain itself.
+        None => Ok(None),
+        Some(_) => Err(Problem::of_member(HOST.as_str(), "Name the fabric by one label before the gateway's domain.")),
+    }
 }
 
 /// What the header says; without one, what such callers mostly do.
@@ -101,18 +125,26 @@ mod tests {
     #[test]
     fn a_host_name_tells_the_fabric_by_its_one_label_below_the_domain() {
         let domain = "gateway.example.com";
-        assert_eq!(label_below("dev.gateway.example.com", domain), Some("dev"));
-        assert_eq!(label_below("Dev.GATEWAY.example.com", domain), Some("Dev"));
+        assert_eq!(label_below("dev.gateway.example.com", domain).unwrap(), Some("dev"));
+        assert_eq!(label_below("Dev.GATEWAY.example.com", domain).unwrap(), Some("Dev"));
         for host in [
             "gateway.example.com",
-            ".gateway.example.com",
-            "a.b.gateway.example.com",
             "devgateway.example.com",
             "dev.gateway.example.com.evil.example",
             "",
             "\u{e4}.gateway.example.org",
         ] {
-            assert_eq!(label_below(host, domain), None, "{host}");
+            assert_eq!(label_below(host, domain).unwrap(), None, "{host}");
+        }
+        for host in [".gateway.example.com", "a.b.gateway.example.com", "..gateway.example.com"] {
+            assert!(label_below(host, domain).is_err(), "{host}");
+        }
+    }
+
+    #[test]
+    fn a_host_name_is_the_same_with_its_port_and_written_out_in_full() {
+        for host in ["dev.example.com", "dev.example.com:8021", "dev.example.com.", "dev.example.com.:443"] {
+            assert_eq!(without_port(host), "dev.example.com");
         }
     }
 }

@@ -27,6 +27,8 @@ const FORWARD_AUTH: &str = "/.prophecy/forward-auth";
 pub(super) fn router(service: &Service) -> Router {
     Router::new()
         .route(FORWARD_AUTH, any(forward_auth::decide))
+        .route(&format!("{FORWARD_AUTH}/"), any(forward_auth::decide))
+        .route(&format!("{FORWARD_AUTH}/{{*path}}"), any(forward_auth::decide))
         .fallback(forward::forward)
         .layer(from_fn_with_state(service.clone(), transport::identify))
         .layer(from_fn_with_state(service.clone(), metrics::count))
