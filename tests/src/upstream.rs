@@ -11,6 +11,9 @@ use tokio::task::JoinSet;
 /// Larger than any buffer on the way.
 pub const MANY: usize = 64 * 1024 * 1024;
 
+/// What Bob's personal access tokens begin with there; all others are Alice's.
+const BOBS: &str = "dapib0b";
+
 /// How many pieces `/drip` sends, and how often.
 pub const DRIPS: usize = 30;
 const DRIP_EVERY: Duration = Duration::from_millis(100);
@@ -93,7 +96,8 @@ async fn head(stream: &mut BufReader<TcpStream>) -> Option<Arrived> {
         }
     }
     let path = path_of(&head)?.to_owned();
-    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+    let lowered = head.to_ascii_lowercase();
+    let length = lowered.lines().find_map(|line| line.strip_prefix("content-length: "));
     let content_length = length.and_then(|length| length.parse().ok());
     Some(Arrived { path, head, content_length })
 }
@@ -104,6 +108,9 @@ async fn answer(stream: &mut BufReader<TcpStream>, request: &Arrived, seen: &See
         format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len())
     };
     let text = match request.path.as_str() {
+        "/api/2.0/preview/scim/v2/Me" if request.head.contains(BOBS) => {
+            json(r#"{"userName": "bob@example.com", "active": true, "id": "2"}"#)
+        }
         "/api/2.0/preview/scim/v2/Me" => json(r#"{"userName": "alice@example.com", "active": true, "id": "1"}"#),
         "/echo" => json(&serde_json::to_string(&request.head).unwrap()),
         "/upload" => match received(stream, request).await {
@@ -125,7 +132,7 @@ async fn answer(stream: &mut BufReader<TcpStream>, request: &Arrived, seen: &See
         "/both-framings" => {
             "HTTP/1.1 200 OK\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n".to_owned()
         }
-        "/large-head" => format!("HTTP/1.1 200 OK\r\nx-large: {}\r\ncontent-length: 0\r\n\r\n", "a".repeat(40_000)),
+        "/large-head" => format!("HTTP/1.1 200 OK\r\nx-large: {}\r\ncontent-length: 0\r\n\r\n", "a".repeat(200_000)),
         "/much-after" => {
             "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nokHTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nforged"
                 .to_owned()

@@ -42,7 +42,7 @@ const OF_THE_SENDER: [&str; 18] = [
 ];
 
 /// What such names begin with.
-const SENDER_PREFIXES: [&str; 4] = ["prophecy-", "sec-", "x-forwarded-", "x-original-"];
+const SENDER_PREFIXES: [&str; 4] = ["prophecy-", "sec-", "x-forwarded", "x-original-"];
 
 /// What a workspace may not do to the gateway's own origin: set cookies, change policies, lead elsewhere, ask for
 /// credentials.
@@ -160,6 +160,7 @@ mod tests {
             ("x-forwarded-for", "10.0.0.1"),
             ("x_forwarded_for", "10.0.0.1"),
             ("x-forwarded_user", "root"),
+            ("x-forwarded", "for=10.0.0.1"),
             ("prophecy-ticket", "1"),
             ("prophecy_ticket", "1"),
             ("x-databricks-org-id", "9"),

@@ -1,10 +1,15 @@
 //! Who is not let in, and what they are told.
 
+use std::time::Duration;
+
 use fabric_auth_tests::{HttpAnswer, HttpClient, alice};
 use secrecy::ExposeSecret as _;
 
 use super::support::{Edge, ME, problem};
 use crate::browser::Browser;
+
+/// For how long an API token that is revoked may still be taken.
+const REVOKED_WITHIN: Duration = Duration::from_secs(5);
 
 #[track_caller]
 fn assert_not_let_in(name: &str, answer: &HttpAnswer) {
@@ -42,6 +47,7 @@ async fn a_token_that_was_revoked_is_none() {
     let edge = Edge::new().await;
     assert_eq!(edge.alice().get("/echo").await.status, 200);
     assert_eq!(edge.service.users().revoke_api_tokens("alice").await.unwrap(), 1);
+    edge.service.world.advance(REVOKED_WITHIN);
     assert_not_let_in("revoked", &edge.alice().get("/echo").await);
     assert_eq!(edge.upstream.count("/echo"), 1);
     edge.service.end().await;

@@ -19,7 +19,7 @@ async fn a_workspace_that_breaks_off_or_lies_fails_that_request_alone() {
         assert_eq!(edge.alice().get("/echo").await.status, 200);
     }
     assert_eq!(edge.alice().get("/switch").await.status, 502);
-    for path in ["/short", "/cut"] {
+    for path in ["/short", "/cut", "/both-framings"] {
         let request =
             format!("GET {path} HTTP/1.1\r\nHost: x\r\n{}\r\nConnection: close\r\n\r\n", edge.authorization());
         let answer = edge.exchange(request.as_bytes()).await;
@@ -27,11 +27,9 @@ async fn a_workspace_that_breaks_off_or_lies_fails_that_request_alone() {
         assert!(answer.starts_with("HTTP/1.1 200") && !answer.ends_with("0\r\n\r\n"), "{path}: {answer}");
         assert_eq!(edge.alice().get("/echo").await.status, 200);
     }
-    for path in ["/much-after", "/both-framings"] {
-        for _ in 0..3 {
-            let answer = edge.alice().get(path).await;
-            assert!(answer.status == 504 || answer.text() == "ok", "{path}: {answer:?}");
-        }
+    // What comes behind a reply is nobody's.
+    for _ in 0..3 {
+        assert_eq!(edge.alice().get("/much-after").await.text(), "ok");
     }
     edge.end().await;
 }

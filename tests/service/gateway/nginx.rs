@@ -4,11 +4,13 @@
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use fabric_auth::service::ServiceSettings;
 use fabric_auth_tests::{ServiceWorld, Setup, alice, eventually};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 use super::support::{ALICES, Edge, RAW, settings};
 use crate::raw::status;
@@ -16,6 +18,9 @@ use crate::tls::{CERTIFICATE, KEY, exchange_by_tls_at};
 
 const FORWARD_AUTH: &str = include_str!("../../../host/docs/gateway/nginx-forward-auth.conf");
 const IN_FRONT: &str = include_str!("../../../host/docs/gateway/nginx-in-front.conf");
+
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// nginx, until this is dropped.
 struct Nginx {
@@ -37,11 +42,8 @@ impl Nginx {
         let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
         let address = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap();
         let mut text = configuration.to_owned();
-        for (from, to) in [("listen 443 ssl", format!("listen {address} ssl"))]
-            .iter()
-            .map(|(a, b)| (*a, b.as_str()))
-            .chain(replaced.iter().copied())
-        {
+        let listen = format!("listen {address} ssl");
+        for (from, to) in [("listen 443 ssl", listen.as_str())].iter().chain(replaced) {
             assert!(text.contains(from), "{from} is not in the configuration");
             text = text.replace(from, to);
         }
@@ -73,7 +75,7 @@ impl Nginx {
     /// Sends a request with these lines.
     async fn request(&self, target: &str, lines: &str) -> String {
         let request = format!("{target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{lines}\r\n");
-        exchange_by_tls_at(self.address, &request).await
+        timeout(PATIENCE, exchange_by_tls_at(self.address, &request)).await.expect("an answer in time")
     }
 }
 

@@ -18,7 +18,7 @@ pub(super) const RAW: &str = "raw";
 pub(super) const ALICES: &str = "dapi0123456789abcdef";
 
 /// Bob's.
-pub(super) const BOBS: &str = "dapifedcba9876543210";
+pub(super) const BOBS: &str = "dapib0b4567890abcdef";
 
 /// Who am I, in Databricks.
 pub(super) const ME: &str = "/api/2.0/preview/scim/v2/Me";
