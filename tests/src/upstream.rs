@@ -138,7 +138,7 @@ async fn answer(stream: &mut BufReader<TcpStream>, request: &Arrived, seen: &See
                 .to_owned()
         }
         "/acts-on-the-origin" => "HTTP/1.1 200 OK\r\nset-cookie: session=stolen\r\nclear-site-data: \"*\"\r\n\
-             content-security-policy: default-src *\r\naccess-control-allow-origin: *\r\ncontent-length: 2\r\n\r\nok"
+             content-security-policy: default-src *\r\naccess-control-allow-origin: *\r\nx-accel-redirect: /.fabric-auth\r\ncontent-length: 2\r\n\r\nok"
             .to_owned(),
         "/elsewhere" => redirect("https://evil.example/"),
         "/here" => redirect("/echo"),

@@ -64,6 +64,9 @@ const OF_THE_ORIGIN: [&str; 15] = [
     "x-frame-options",
 ];
 
+/// What commands a proxy in front of the gateway, or would seem to come from the gateway, begins with this.
+const COMMAND_PREFIXES: [&str; 4] = ["access-control-", "prophecy-", "x-accel-", "x-sendfile"];
+
 /// What answers carry in any case: nothing in them runs as a page of the gateway.
 const OURS: [(&str, &str); 3] = [
     ("content-security-policy", "default-src 'none'; sandbox"),
@@ -106,7 +109,7 @@ pub fn backward(headers: Vec<Header>, location: Option<String>) -> Vec<Header> {
     let goes_back = |(name, _): &Header| {
         !OF_THE_CONNECTION.contains(&name.as_str())
             && !OF_THE_ORIGIN.contains(&name.as_str())
-            && !name.starts_with("access-control-")
+            && !COMMAND_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
             && !is_ours(name)
             && !named.contains(name)
     };
@@ -202,6 +205,9 @@ mod tests {
             ("location", "https://evil.example/"),
             ("refresh", "0;url=https://evil.example/"),
             ("access-control-allow-origin", "*"),
+            ("x-accel-redirect", "/internal"),
+            ("x-sendfile", "/etc/passwd"),
+            ("prophecy-workspace-url", "https://evil.example"),
             ("strict-transport-security", "max-age=1"),
             ("www-authenticate", "Basic"),
             ("x-request-id", "1"),

@@ -128,6 +128,11 @@ async fn nginx_that_asks_forward_auth_sends_the_right_identity_on_and_no_other()
         assert!(!lowered.contains("forged") && !lowered.contains("203.0.113.9"), "{answer}");
         assert!(lowered.contains("content-security-policy: default-src 'none'; sandbox"), "{answer}");
     }
+    // A reply does not lead nginx to where tokens are told.
+    let led = nginx.request("GET /acts-on-the-origin", &authorized("")).await;
+    assert!(led.starts_with("HTTP/1.1 200") && led.ends_with("ok"), "{led}");
+    let lowered = led.to_lowercase();
+    assert!(!lowered.contains("authorization:") && !lowered.contains("set-cookie"), "{led}");
     let body = nginx.request("PUT /upload", &authorized("Content-Length: 5\r\n\r\n12345")).await;
     assert_eq!(status(&body), Some(200), "{body}");
     let arrived = edge.upstream.heads().len();

@@ -70,7 +70,7 @@ fn host(parts: &Parts) -> Result<Option<&str>, Problem> {
         (Some(target), Some(header)) if !target.eq_ignore_ascii_case(header) => {
             Err(Problem::of_member(HOST.as_str(), "The header names another host than the request's target does."))
         }
-        (told, other) => Ok(told.or(other).map(|host| without_port(host))),
+        (told, other) => Ok(told.or(other).map(without_port)),
     }
 }
 
