@@ -222,6 +222,7 @@ impl<P: Ports> Core<P> {
             identity: holder.identity,
             databricks_user,
             workspace_url: grant.record.workspace.clone(),
+            workspace_id: holder.fabric.record.workspace_id.clone(),
             scopes: grant.record.scopes.clone(),
             // Filled in when it is served.
             expires_in: 0,

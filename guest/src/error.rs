@@ -94,6 +94,34 @@ impl Error {
         Self::SignInRequired(SignInRequired { reason: SignInReason::ScopeNotCovered, missing_scopes, message })
     }
 
+    /// What happened, for people.
+    pub fn message(&self) -> &str {
+        match self {
+            Self::InvalidInput(input) => &input.message,
+            Self::SignInRequired(required) => &required.message,
+            Self::IdentityMismatch(mismatch) => &mismatch.message,
+            Self::AppRejected(peer)
+            | Self::ServicePrincipalRejected(peer)
+            | Self::PolicyDenied(peer)
+            | Self::PermissionDenied(peer) => &peer.message,
+            Self::ScopeNotGranted(scope) => &scope.message,
+            Self::Throttled(retry) | Self::Unavailable(retry) => &retry.message,
+            Self::Forbidden(message)
+            | Self::NotFound(message)
+            | Self::Conflict(message)
+            | Self::Unsupported(message)
+            | Self::ConsentDenied(message)
+            | Self::AppConnectionMissing(message)
+            | Self::ServicePrincipalMissing(message)
+            | Self::WrongWorkspace(message)
+            | Self::BlockedByIpList(message)
+            | Self::PrivateLinkOnly(message)
+            | Self::Unreachable(message)
+            | Self::Misconfigured(message)
+            | Self::Internal(message) => message,
+        }
+    }
+
     /// The name of the case, as the contract spells it. Journals and metrics use it.
     pub fn case(&self) -> &'static str {
         match self {

@@ -1,48 +1,116 @@
-//! The edge gateway: requests for Databricks that pass through the component.
+//! The edge gateway: requests for Databricks pass through the component, which decides whose token they carry.
 //!
-//! For now it tells who may pass and forwards nothing.
+//! What is decided stands here and below, over the ports; how the parts of a request are moved stands in
+//! `component::handler`.
 
+mod answer;
+mod headers;
+mod path;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+pub use self::answer::Answer;
+pub use self::headers::{Header, backward, location_of, one_length, onward};
+use self::path::{Unfit, check};
 use crate::contract::callers::Admission;
+use crate::contract::databricks_oauth::{Rejection, RejectionVerdict};
+use crate::contract::{Activity, Caller, Error, TokenDescription, TokenReference};
 use crate::core::Core;
 use crate::ports::Ports;
 
 /// The header in which the host hands over its one-time ticket.
 pub const TICKET: &str = "prophecy-ticket";
 
-/// What the gateway answers.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// No ticket, or more than one, or none that the host knows.
-    Unauthorized,
-    /// The caller is known; forwarding is not built yet.
-    NotImplemented,
-}
+/// How much of a refusal is looked at.
+pub const LOOKED_AT: usize = 16 * 1024;
 
-impl Answer {
-    /// Status of the answer.
-    pub fn status(&self) -> u16 {
-        match self {
-            Self::Unauthorized => 401,
-            Self::NotImplemented => 501,
-        }
-    }
+/// How long the workspace may be silent before and within its reply. Long polls wait for minutes.
+pub const SILENCE: Duration = Duration::from_secs(600);
 
-    /// Body of the answer, for people.
-    pub fn body(&self) -> &'static str {
-        match self {
-            Self::Unauthorized => "The gateway does not know who sends this request.\n",
-            Self::NotImplemented => "This version of fabric-auth does not forward requests yet.\n",
-        }
-    }
+/// A token for one request, and where the request goes.
+pub struct Credentials {
+    /// The token.
+    pub token: Zeroizing<String>,
+    /// Which one, whose, and for which workspace.
+    pub description: TokenDescription,
 }
 
 impl<P: Ports> Core<P> {
-    /// Redeems the ticket of a request.
-    pub fn admit(&self, tickets: &[Vec<u8>]) -> Answer {
-        let admission: Option<Admission> = match tickets {
+    /// Redeems the ticket of a request. There must be exactly one.
+    ///
+    /// # Errors
+    /// The answer to whoever sent it.
+    pub fn admit(&self, tickets: &[&[u8]]) -> Result<Admission, Answer> {
+        let admission = match tickets {
             [ticket] => std::str::from_utf8(ticket).ok().and_then(|ticket| self.ports.redeem(ticket)),
             _ => None,
         };
-        if admission.is_some() { Answer::NotImplemented } else { Answer::Unauthorized }
+        admission.ok_or_else(Answer::unauthorized)
     }
+
+    /// Checks the path and the query of a request.
+    ///
+    /// # Errors
+    /// The answer to whoever sent it.
+    pub fn check_path(&self, path_with_query: &str) -> Result<(), Answer> {
+        self.require_fit(path_with_query).map_err(|error| Answer::of_error(&error, ""))
+    }
+
+    /// `databricks-oauth.authorize-request`.
+    pub async fn authorize_request(
+        &self,
+        caller: &Caller,
+        fabric: &str,
+        activity: Activity,
+        path: &str,
+    ) -> Result<(Zeroizing<String>, TokenDescription), Error> {
+        self.require_fit(path)?;
+        self.access_token(caller, fabric, activity).await
+    }
+
+    fn require_fit(&self, path_with_query: &str) -> Result<(), Error> {
+        let deployment = self.ports.describe();
+        let checked = check(path_with_query, &deployment.gateway_allowed_paths, &deployment.gateway_refused_paths);
+        checked.map_err(|unfit| match unfit {
+            Unfit::Ambiguous => Error::invalid("path", "This path can be read in more than one way; write it plainly."),
+            Unfit::Refused => Error::Forbidden("The gateway does not let requests for this path through.".to_owned()),
+        })
+    }
+
+    /// Gets the token that the admission calls for.
+    ///
+    /// # Errors
+    /// The answer to whoever sent the request; when the person has to sign in, with where.
+    pub async fn gateway_credentials(&self, admission: &Admission) -> Result<Credentials, Answer> {
+        let asked = self.access_token(&admission.caller, &admission.fabric, admission.activity).await;
+        let (token, description) = asked.map_err(|error| {
+            let fabric: String = form_urlencoded::byte_serialize(admission.fabric.as_bytes()).collect();
+            Answer::of_error(&error, &format!("{}/connect?fabric={fabric}", self.ports.describe().base_url))
+        })?;
+        Ok(Credentials { token, description })
+    }
+
+    /// Whether a refusal by the workspace means that another token helps, and there is one now. `body` is its beginning.
+    pub async fn is_token_replaced(
+        &self,
+        admission: &Admission,
+        token: &TokenReference,
+        status: u16,
+        body: Vec<u8>,
+    ) -> bool {
+        let rejection = Rejection { status, body, location: None };
+        let Admission { caller, fabric, activity } = admission;
+        let verdict = self.report_rejection(caller, fabric, *activity, token, rejection).await;
+        // What else was said is for the client to read.
+        matches!(verdict, Ok(RejectionVerdict::TokenRejected | RejectionVerdict::AlreadyReplaced))
+    }
+}
+
+/// Whether a reply of this status may speak of the token (the statuses with which Databricks refuses one).
+pub fn may_refuse_token(status: u16) -> bool {
+    matches!(status, 400 | 401 | 403)
 }

@@ -119,8 +119,10 @@ impl CachedToken {
     }
 
     fn bytes(&self, key: &CacheKey) -> usize {
-        let TokenDescription { reference, databricks_user, workspace_url, scopes, .. } = &self.description;
-        let described = reference.lineage.len() + databricks_user.len() + workspace_url.len();
+        let TokenDescription { reference, databricks_user, workspace_url, workspace_id, scopes, .. } =
+            &self.description;
+        let workspace_id = workspace_id.as_ref().map_or(0, String::len);
+        let described = reference.lineage.len() + databricks_user.len() + workspace_url.len() + workspace_id;
         let scopes: usize = scopes.iter().map(|scope| PER_TEXT + scope.len()).sum();
         FIXED + 2 * key.bytes() + self.token.expose().len() + self.grant.len() + self.fabric.len() + described + scopes
     }

@@ -100,6 +100,8 @@ impl Direct {
             clock: self.clock.clone(),
             deployment: Description {
                 allow_loopback_http: true,
+                gateway_allowed_paths: Vec::new(),
+                gateway_refused_paths: Vec::new(),
                 ..fabric_auth::Deployment::self_hosted("4.2.1", fabric_auth_tests::BASE_URL).description
             },
             memory: 0,

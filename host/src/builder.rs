@@ -11,6 +11,7 @@ use crate::deployment::Deployment;
 use crate::egress::{EgressSettings, HttpClient, TlsSettingsError};
 use crate::fabric_auth::FabricAuth;
 use crate::figures::Counts;
+use crate::imports::Tickets;
 use crate::journal::{Chain, Journal, Ledger, Recorder, Retention};
 use crate::keys::MasterKeys;
 use crate::runtime::{Artifact, ArtifactError, CompileCache, Instances, MOST_INSTANCES, Parts};
@@ -229,6 +230,7 @@ impl Builder {
             clock,
             egress: client,
             counts: Counts::default(),
+            tickets: Tickets::default(),
         };
         let compiling = tokio::task::spawn_blocking(move || artifact.program(compile_cache.as_ref(), most_instances));
         let program = compiling

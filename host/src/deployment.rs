@@ -26,6 +26,8 @@ impl Deployment {
                 default_client_id: None,
                 workspace_suffixes: Vec::new(),
                 allow_loopback_http: false,
+                gateway_allowed_paths: Vec::new(),
+                gateway_refused_paths: Vec::new(),
             },
             default_client_secret: None,
         }

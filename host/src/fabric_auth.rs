@@ -6,7 +6,11 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+use http_body::Body;
+use http_body_util::BodyExt as _;
 use secrecy::{ExposeSecret as _, SecretString};
+use wasmtime_wasi_http::Error as WasiError;
 
 use crate::builder::Builder;
 use crate::clock::SharedClock;
@@ -14,6 +18,7 @@ use crate::contract::administration::{
     AppConnectionDescription, AppConnectionSettings, EndedGrants, FabricDescription, FabricPage, GrantPage,
     GrantSelection, ResealProgress, RestoreProgress,
 };
+use crate::contract::callers::Admission;
 use crate::contract::databricks_oauth::{
     Advisory, AuthenticationOffer, CompletedSignIn, CompletedSignOut, FabricSelection, Job, PendingSignIn, Rejection,
     RejectionVerdict, SignInState, TestResult, TestStep,
@@ -22,7 +27,7 @@ use crate::contract::maintenance::{ExpiredPage, ForecastPage};
 use crate::contract::{Activity, Caller, Error, FabricSettings, IdentityKind, TokenDescription, TokenReference};
 use crate::deployment::Deployment;
 use crate::figures::Figures;
-use crate::runtime::{Hold, Instances};
+use crate::runtime::{ForwardedBody, Held, Hold, Instances};
 use crate::token_source::TokenSource;
 
 /// A running host. Clones are handles to the same one.
@@ -143,6 +148,26 @@ impl FabricAuth {
     /// The clock that this host goes by.
     pub(crate) fn clock(&self) -> &SharedClock {
         &self.instances.parts.clock
+    }
+
+    /// `authorize-request`: the token for a request that an embedder sends on by itself, for somebody else.
+    ///
+    /// # Errors
+    /// As in `wit/databricks-oauth.wit`.
+    pub async fn authorize_request(
+        &self,
+        caller: &Caller,
+        fabric: &str,
+        activity: Activity,
+        path: &str,
+    ) -> Result<(SecretString, TokenDescription), Error> {
+        let (owned, name, path) = (caller.clone(), fabric.to_owned(), path.to_owned());
+        let served = call!(
+            self,
+            [&caller.tenant, &caller.user],
+            prophecy_fabric_auth_databricks_oauth.call_authorize_request(owned, name, activity, path)
+        );
+        served.map(|(token, description)| (token.into(), description))
     }
 
     /// `report-rejection`.
@@ -422,6 +447,42 @@ impl FabricAuth {
     /// A sentence for the operator, when the journal cannot be read or written.
     pub async fn prune_journal(&self) -> Result<u64, String> {
         self.instances.prune_journal().await
+    }
+
+    /// Sends a request to the workspace of a fabric, with the token that the admission calls for: `wasi:http/handler`, see
+    /// `wit/callers.wit`. The URL's path and query are what the workspace is asked for; scheme and authority are the
+    /// fabric's in any case. Bodies stream in both directions.
+    ///
+    /// What the gateway refuses is a reply with problem details (RFC 9457), not an error.
+    ///
+    /// # Errors
+    /// `unavailable` when the component was interrupted, `internal`.
+    pub async fn forward<B>(
+        &self,
+        admission: Admission,
+        request: http::Request<B>,
+    ) -> Result<http::Response<ForwardedBody>, Error>
+    where
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: std::error::Error + Send + Sync + 'static,
+    {
+        self.forward_holding(admission, request, Box::new(())).await
+    }
+
+    /// The same, and keeps something until nothing of the request is left: it goes on when its sender has gone.
+    pub(crate) async fn forward_holding<B>(
+        &self,
+        admission: Admission,
+        request: http::Request<B>,
+        held: Held,
+    ) -> Result<http::Response<ForwardedBody>, Error>
+    where
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: std::error::Error + Send + Sync + 'static,
+    {
+        // Why a client's body broke off concerns nobody behind it.
+        let request = request.map(|body| body.map_err(|_| WasiError::ConnectionTerminated).boxed_unsync());
+        self.instances.forward(admission, request, held).await
     }
 
     /// How many events this host has written into the journal since it was built.

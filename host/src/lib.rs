@@ -73,6 +73,6 @@ pub use deployment::Deployment;
 pub use fabric_auth::FabricAuth;
 pub use figures::Figures;
 pub use listings::AllFabrics;
-pub use runtime::{Artifact, ArtifactError, CompileCache};
+pub use runtime::{Artifact, ArtifactError, CompileCache, ForwardedBody};
 pub use span::{NotASpan, Span};
 pub use token_source::TokenSource;

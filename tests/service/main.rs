@@ -21,6 +21,8 @@ mod ending;
 #[cfg(test)]
 mod forms;
 #[cfg(test)]
+mod gateway;
+#[cfg(test)]
 mod headers;
 #[cfg(test)]
 mod health;

@@ -1,5 +1,6 @@
 //! Requests byte by byte, for what no client would send.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use fabric_auth_tests::ServiceWorld;
@@ -18,7 +19,12 @@ pub(crate) async fn request(service: &ServiceWorld, target: &str, lines: &[&str]
 
 /// Sends bytes, and gives all that comes back.
 pub(crate) async fn exchange(service: &ServiceWorld, bytes: &[u8]) -> String {
-    let mut stream = connect(service).await;
+    exchange_at(service.address, bytes).await
+}
+
+/// The same with another address than that of the console.
+pub(crate) async fn exchange_at(address: SocketAddr, bytes: &[u8]) -> String {
+    let mut stream = TcpStream::connect(address).await.expect("a connection");
     // A server that has seen enough closes while it is still written to.
     let _ = stream.write_all(bytes).await;
     read_to_end(&mut stream).await

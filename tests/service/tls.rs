@@ -26,8 +26,8 @@ use crate::browser::encoded;
 use crate::raw::{exchange, host_line, status};
 
 /// A self-signed certificate for `localhost` and its key, made for tests of this repository, valid until 2126.
-const CERTIFICATE: &str = include_str!("../../host/src/egress/tests/localhost-certificate.pem");
-const KEY: &str = include_str!("../../host/src/egress/tests/localhost-key.pem");
+pub(crate) const CERTIFICATE: &str = include_str!("../../host/src/egress/tests/localhost-certificate.pem");
+pub(crate) const KEY: &str = include_str!("../../host/src/egress/tests/localhost-key.pem");
 
 /// Writes certificate and key into a folder.
 fn files(folder: &Path) -> TlsFiles {
@@ -48,6 +48,11 @@ async fn with_tls() -> (ServiceWorld, TempDir) {
 
 /// Shakes hands with the service, and trusts its certificate.
 async fn connect(service: &ServiceWorld, protocol: &[u8]) -> TlsStream<TcpStream> {
+    connect_at(service.address, protocol).await
+}
+
+/// The same with whoever shows that certificate at an address.
+pub(crate) async fn connect_at(address: SocketAddr, protocol: &[u8]) -> TlsStream<TcpStream> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(CERTIFICATE.as_bytes()).unwrap()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -57,14 +62,19 @@ async fn connect(service: &ServiceWorld, protocol: &[u8]) -> TlsStream<TcpStream
         .with_root_certificates(roots)
         .with_no_client_auth();
     config.alpn_protocols = vec![protocol.to_vec()];
-    let stream = TcpStream::connect(service.address).await.unwrap();
+    let stream = TcpStream::connect(address).await.unwrap();
     let name = ServerName::try_from("localhost").unwrap();
     TlsConnector::from(Arc::new(config)).connect(name, stream).await.expect("a handshake")
 }
 
 /// Sends bytes over TLS, and gives all that comes back.
 async fn exchange_by_tls(service: &ServiceWorld, request: &str) -> String {
-    let mut stream = connect(service, b"http/1.1").await;
+    exchange_by_tls_at(service.address, request).await
+}
+
+/// The same with whoever shows that certificate at an address.
+pub(crate) async fn exchange_by_tls_at(address: SocketAddr, request: &str) -> String {
+    let mut stream = connect_at(address, b"http/1.1").await;
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
     let _ = stream.read_to_end(&mut answer).await;

@@ -25,6 +25,7 @@ mod service_world;
 mod settings;
 mod test_connection;
 mod test_store;
+mod upstream;
 mod waiting;
 mod wire;
 mod world;
@@ -42,6 +43,7 @@ pub use self::{
     settings::{DEV, TEAM, app_settings, fabric_settings, with_principal},
     test_connection::{Step, test_steps},
     test_store::{Engine, HeldWrites, StoredGrant, TestStore},
+    upstream::{DRIPS, MANY, Upstream},
     waiting::{eventually, while_time_passes},
     wire::{FullQueue, Wire},
     world::{BASE_URL, HOUR, REDIRECT_URL, Setup, World},

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use fabric_auth::Deployment;
 use fabric_auth::contract::{Caller, CallerKind};
-use fabric_auth::service::{Running, ServiceParts, ServiceSettings, User, Users};
+use fabric_auth::service::{GatewaySettings, Running, ServiceParts, ServiceSettings, User, Users};
 use secrecy::SecretString;
 use simulated_workspace::App;
 use tokio::sync::oneshot;
@@ -24,6 +24,8 @@ pub struct ServiceWorld {
     pub base_url: String,
     /// Where it listens.
     pub address: SocketAddr,
+    /// Where its gateway listens, where it has one.
+    pub gateway: Option<SocketAddr>,
     stop: oneshot::Sender<()>,
     serving: JoinHandle<()>,
 }
@@ -36,7 +38,13 @@ impl ServiceWorld {
 
     /// A service over a world in which the app connection `main` is set, and the fabric [`DEV`](crate::DEV).
     pub async fn new() -> Self {
-        let service = Self::bare().await;
+        Self::with_gateway(None).await
+    }
+
+    /// The same with a gateway, where one is given.
+    pub async fn with_gateway(gateway: Option<GatewaySettings>) -> Self {
+        let settings = ServiceSettings { gateway, ..ServiceSettings::default() };
+        let service = Self::of(Setup::default(), settings).await;
         service.world.set_app_connection().await;
         service.world.put_dev_fabric().await;
         service
@@ -61,7 +69,10 @@ impl ServiceWorld {
     async fn start(base_url: &str, port: u16, setup: Setup, settings: ServiceSettings) -> Self {
         let base_url = base_url.to_owned();
         let redirect_url = format!("{base_url}/api/databricks/oauthredirect");
-        let deployment = Deployment::self_hosted("4.2.1", &base_url);
+        let mut deployment = Deployment::self_hosted("4.2.1", &base_url);
+        let set = &setup.deployment.description;
+        deployment.description.gateway_allowed_paths.clone_from(&set.gateway_allowed_paths);
+        deployment.description.gateway_refused_paths.clone_from(&set.gateway_refused_paths);
         let redirect_urls = deployment.description.redirect_urls.clone();
         let world = World::bare(Setup { app: App::confidential(redirect_url), deployment, ..setup }).await;
         let running = Running::bind(ServiceParts {
@@ -76,12 +87,12 @@ impl ServiceWorld {
         })
         .await
         .expect("a service");
-        let address = running.address();
+        let (address, gateway) = (running.address(), running.gateway_address());
         let (stop, stopped) = oneshot::channel();
         let serving = tokio::spawn(running.serve(async {
             let _ = stopped.await;
         }));
-        Self { world, base_url, address, stop, serving }
+        Self { world, base_url, address, gateway, stop, serving }
     }
 
     /// The users of the service.

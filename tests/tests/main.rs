@@ -38,6 +38,8 @@ mod fabrics;
 #[cfg(test)]
 mod forecast;
 #[cfg(test)]
+mod gateway;
+#[cfg(test)]
 mod grants;
 #[cfg(test)]
 mod hosts;

@@ -32,6 +32,7 @@ impl<P: Ports> Core<P> {
                 identity: holder.identity,
                 databricks_user: self.owner(&caller.tenant, &stored).await?.databricks_user,
                 workspace_url: stored.record.workspace.clone(),
+                workspace_id: holder.fabric.record.workspace_id.clone(),
                 // Databricks does not tell them.
                 scopes: Vec::new(),
                 // Filled in when it is served.

@@ -45,6 +45,16 @@ impl Guest for Component {
         Ok((std::mem::take(&mut *token), description))
     }
 
+    async fn authorize_request(
+        caller: Caller,
+        fabric: String,
+        activity: Activity,
+        path: String,
+    ) -> Result<(String, TokenDescription), Error> {
+        let (mut token, description) = core().authorize_request(&caller, &fabric, activity, &path).await?;
+        Ok((std::mem::take(&mut *token), description))
+    }
+
     async fn report_rejection(
         caller: Caller,
         fabric: String,

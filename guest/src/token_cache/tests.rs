@@ -25,6 +25,7 @@ fn token(size: usize, grant: &str) -> CachedToken {
             identity: IdentityKind::Person,
             databricks_user: "alice".into(),
             workspace_url: "https://x".into(),
+            workspace_id: None,
             scopes: vec!["all-apis".into(), "offline_access".into()],
             expires_in: 0,
         },

@@ -279,6 +279,8 @@ fn deployment_of(config: &Config) -> Result<Deployment, Failure> {
             default_client_id: configured.default_client_id.clone(),
             workspace_suffixes: Vec::new(),
             allow_loopback_http: false,
+            gateway_allowed_paths: config.gateway_paths.allowed.clone(),
+            gateway_refused_paths: config.gateway_paths.refused.clone(),
         },
         default_client_secret: configured.default_client_secret()?,
     })

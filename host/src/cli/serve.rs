@@ -1,6 +1,7 @@
 //! `fabric-auth serve`: the service, until it is told to end.
 //!
-//! JSON, once it listens: `{"listening", "console"}`, the address and the URL for browsers.
+//! JSON, once it listens: `{"listening", "console", "gateway"?}`: the address, the URL for browsers, and the
+//! gateway's address.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -23,6 +24,8 @@ pub(super) struct Serve;
 struct ListeningView {
     listening: SocketAddr,
     console: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gateway: Option<SocketAddr>,
 }
 
 impl Serve {
@@ -48,7 +51,8 @@ async fn serve(context: &Context, session: &Session, end: BoxFuture<'static, ()>
     })
     .await?;
     let console = deployment.base_url.clone();
-    context.output.show(&ListeningView { listening: running.address(), console })?;
+    let gateway = running.gateway_address();
+    context.output.show(&ListeningView { listening: running.address(), console, gateway })?;
     let keys = Arc::new(session.keys.clone());
     if Users::new(session.database.storage(), keys, context.clock(), &deployment.tenant).is_empty().await? {
         context.output.note(
@@ -63,6 +67,7 @@ async fn serve(context: &Context, session: &Session, end: BoxFuture<'static, ()>
 impl fmt::Display for ListeningView {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(formatter, "listening: {}", self.listening)?;
-        writeln!(formatter, "console:   {}", self.console)
+        writeln!(formatter, "console:   {}", self.console)?;
+        self.gateway.map_or(Ok(()), |gateway| writeln!(formatter, "gateway:   {gateway}"))
     }
 }

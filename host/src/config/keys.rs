@@ -102,6 +102,22 @@ keys! {
         "Reverse proxies (addresses or networks) whose X-Forwarded-For and X-Forwarded-Proto are believed.";
     SERVICE_SESSION_HOURS: ["service"] "session_hours" = Some("12"), "",
         "How long somebody stays signed in to the console; 1 to 720.";
+    GATEWAY_LISTEN: ["gateway"] "listen" = None, "\"127.0.0.1:8021\"",
+        "Address and port of the edge gateway of `fabric-auth serve`; without it there is none. TLS and proxies as for the service.";
+    GATEWAY_DOMAIN: ["gateway"] "domain" = None, "\"gateway.example.com\"",
+        "Requests for dev.gateway.example.com go to the fabric dev. In any case a request may name one by `Prophecy-Fabric`.";
+    GATEWAY_DEFAULT_FABRIC: ["gateway"] "default_fabric" = None, "\"dev\"",
+        "The fabric of requests that name none.";
+    GATEWAY_ALLOWED_PATHS: ["gateway"] "allowed_paths" = Some("[]"), "",
+        "Path prefixes that are let through although they make tokens, read secrets or are of the account; `*` is one segment.";
+    GATEWAY_REFUSED_PATHS: ["gateway"] "refused_paths" = Some("[]"), "",
+        "Further path prefixes that are not let through.";
+    GATEWAY_MOST_OF_ONE_CALLER: ["gateway"] "most_of_one_caller" = Some("256"), "",
+        "How many requests of one caller may be under way at once; 1 to 1024.";
+    GATEWAY_MOST_OF_ONE_FABRIC: ["gateway"] "most_of_one_fabric" = Some("512"), "",
+        "How many requests to one fabric may be under way at once; 1 to 1024.";
+    GATEWAY_REQUESTS_PER_MINUTE: ["gateway"] "requests_per_minute" = Some("60000"), "",
+        "How many requests one caller may begin in a minute; 1 to 10000000.";
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod egress;
 mod environment;
 mod error;
 mod file;
+mod gateway;
 mod journal;
 mod keys;
 mod secret_file;
@@ -28,6 +29,7 @@ use std::path::{Path, PathBuf};
 pub use component::{Component, PinnedComponent};
 pub use deployment::{Deployment, Mode};
 pub use error::{ConfigError, Place};
+pub use gateway::GatewayPaths;
 pub use journal::Journal;
 pub use storage::Storage;
 pub use template::{template, template_for};
@@ -56,6 +58,8 @@ pub struct Config {
     pub egress: EgressSettings,
     /// Table `[service]`: where the service listens, and whom it believes.
     pub service: ServiceSettings,
+    /// Table `[gateway]`: which paths requests may have. The rest of it is [`ServiceSettings::gateway`].
+    pub gateway_paths: GatewayPaths,
 }
 
 impl Config {
@@ -84,6 +88,7 @@ impl Config {
             component: Component::read(&settings)?,
             egress: egress::read(&settings)?,
             service: service::read(&settings)?,
+            gateway_paths: GatewayPaths::read(&settings)?,
         })
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::error::ConfigError;
+use super::gateway;
 use super::keys;
 use super::settings::Settings;
 use crate::service::{ServiceSettings, TlsFiles};
@@ -20,9 +21,16 @@ pub(super) fn read(settings: &Settings) -> Result<ServiceSettings, ConfigError> 
         tls: read_tls(settings)?,
         trusted_proxies: read_proxies(settings)?,
         session_life: read_session_life(settings)?,
+        gateway: gateway::read(settings)?,
     };
-    if service.is_exposed() {
-        return Err(settings.text(&keys::SERVICE_LISTEN)?.refuse(
+    let exposed = |address| service.is_exposed(address);
+    if let Some(key) = exposed(service.listen).then_some(&keys::SERVICE_LISTEN).or(service
+        .gateway
+        .as_ref()
+        .filter(|gateway| exposed(gateway.listen))
+        .map(|_| &keys::GATEWAY_LISTEN))
+    {
+        return Err(settings.text(key)?.refuse(
             "is an address that others can reach, where plain http could be read on its way; set \
              service.tls_certificate_file and service.tls_key_file, or name the reverse proxy in front of it in \
              service.trusted_proxies",

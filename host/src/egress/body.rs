@@ -17,8 +17,8 @@ use crate::clock::SharedClock;
 /// What holds for the body of one reply.
 pub(super) struct BodyLimits {
     pub(super) clock: SharedClock,
-    /// The end of the whole exchange.
-    pub(super) total: Deadline,
+    /// The end of the whole exchange; none where it may last.
+    pub(super) total: Option<Deadline>,
     /// How long the host may be silent while somebody waits for the next bytes.
     pub(super) between_bytes: Option<Duration>,
     /// How many bytes may come.
@@ -73,6 +73,10 @@ impl ResponseBody {
         Ok(frame)
     }
 
+    fn is_over(&mut self, cx: &mut Context<'_>) -> bool {
+        self.limits.total.as_mut().is_some_and(|total| total.poll_passed(cx).is_ready())
+    }
+
     fn poll_silence<T>(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<T, SendError>>> {
         let Some(longest) = self.limits.between_bytes else {
             return Poll::Pending;
@@ -88,7 +92,7 @@ impl Body for ResponseBody {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, SendError>>> {
         // First, so that a host that always has one more byte ready is cut off as well.
-        let next = if self.incoming.is_some() && self.limits.total.poll_passed(cx).is_ready() {
+        let next = if self.incoming.is_some() && self.is_over(cx) {
             Poll::Ready(Some(Err(SendError::HttpResponseTimeout)))
         } else {
             self.poll_incoming(cx)

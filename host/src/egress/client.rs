@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt;
 use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +27,7 @@ use super::deadline::Deadline;
 use super::error::SendError;
 use super::gate::{Gate, Gated, Passage};
 use super::policy::{EgressPolicy, Refusal};
+use super::progress::{Progress, Watched};
 use super::settings::EgressSettings;
 use super::tls::{self, TlsSettingsError};
 use crate::clock::SharedClock;
@@ -51,7 +53,8 @@ pub struct SendOptions {
     /// How long the host may take to begin its reply, from when the request is handed on: to its connection or, without
     /// a connect timeout, to the pool of connections.
     pub first_byte_timeout: Option<Duration>,
-    /// How long the host may be silent within the body of its reply.
+    /// How long the host may be silent within the body of its reply. Given, and without a connect timeout, the exchange is
+    /// forwarded for somebody else: both bodies may take as long and be as large as they like, as long as they keep coming.
     pub between_bytes_timeout: Option<Duration>,
 }
 
@@ -158,10 +161,35 @@ impl Inner {
         options: SendOptions,
         started: Duration,
     ) -> Result<Response<ResponseBody>, SendError> {
+        if let Some(silence) = options.between_bytes_timeout {
+            return self.forward_through_pool(request, options, started, silence).await;
+        }
         let mut total = self.total_deadline(started);
         let sending = self.pool.request(request);
         let head = self.await_head(sending, &mut total, options).await?.map_err(|error| pool_failure(&error))?;
-        self.reply(head, total, options, None)
+        self.reply(head, Some(total), options, None)
+    }
+
+    /// Sends a request for somebody else: while its body is being sent, nothing is late.
+    async fn forward_through_pool(
+        &self,
+        request: Request<RequestBody>,
+        options: SendOptions,
+        started: Duration,
+        silence: Duration,
+    ) -> Result<Response<ResponseBody>, SendError> {
+        let progress = Progress::since(self.clock.clone(), started);
+        let request = request.map(|body| Watched::new(body, progress.clone()).boxed_unsync());
+        let mut sending = pin!(self.pool.request(request));
+        loop {
+            let moved = progress.last();
+            let mut head_by = Deadline::at(self.clock.clone(), moved.saturating_add(silence));
+            match self.await_head(&mut sending, &mut head_by, options).await {
+                Ok(head) => return self.reply(head.map_err(|error| pool_failure(&error))?, None, options, None),
+                Err(SendError::HttpResponseTimeout) if progress.last() > moved => {}
+                Err(late) => return Err(late),
+            }
+        }
     }
 
     /// Sends a request that must not be sent twice, over a connection of its own.
@@ -193,7 +221,7 @@ impl Inner {
         let head = self.await_head(sender.send_request(request), &mut total, options).await;
         let head = head.and_then(|head| head.map_err(|error| SendError::of_exchange(&error)));
         let head = head.map_err(|error| unless_unsent(gate.give_up(), error))?;
-        self.reply(head, total, options, Some(driver))
+        self.reply(head, Some(total), options, Some(driver))
     }
 
     /// Opens a connection of its own, until a moment of the monotonic clock.
@@ -228,7 +256,7 @@ impl Inner {
     fn reply(
         &self,
         head: Response<Incoming>,
-        total: Deadline,
+        total: Option<Deadline>,
         options: SendOptions,
         connection: Option<JoinSet<()>>,
     ) -> Result<Response<ResponseBody>, SendError> {
@@ -238,9 +266,9 @@ impl Inner {
         }
         let limits = BodyLimits {
             clock: self.clock.clone(),
-            total,
             between_bytes: options.between_bytes_timeout,
-            size: self.max_response_body,
+            size: total.as_ref().map_or(u64::MAX, |_| self.max_response_body),
+            total,
         };
         Ok(head.map(|incoming| ResponseBody::new(incoming, limits, connection)))
     }

@@ -22,6 +22,7 @@ mod error;
 mod gate;
 mod host_rule;
 mod policy;
+mod progress;
 mod resolver;
 mod settings;
 mod tls;

@@ -11,6 +11,7 @@ mod keys;
 mod renewals;
 mod storage;
 
+pub(crate) use callers::Tickets;
 pub(crate) use http::EgressHooks;
 
 use std::sync::Arc;

@@ -28,7 +28,8 @@ const QUEUE: usize = 1_024;
 /// The future of a job: whether the instance may go on.
 pub(super) type Going<'a> = Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>;
 
-/// A call, ready to be made. Answers its caller by itself.
+/// A call, ready to be made. Answers its caller by itself, and ends in time by itself ([`in_time`]) unless somebody else
+/// bounds what it waits for.
 pub(super) type Job = Box<dyn for<'a> FnOnce(&'a Accessor<State>, &'a FabricAuth) -> Going<'a> + Send>;
 
 /// A handle to an instance. When the last one is gone, the instance ends as soon as its calls have.
@@ -137,7 +138,7 @@ async fn serve(
                 }
             }
             job = queue.recv(), if reachable => match job {
-                Some(job) => calls.push(in_time(job(accessor, guest))),
+                Some(job) => calls.push(job(accessor, guest)),
                 // Nobody can reach it any more: there is another instance in its place, or the host has ended.
                 None => reachable = false,
             },
@@ -153,6 +154,6 @@ async fn serve(
 }
 
 /// A call that takes longer than any may counts as one that trapped, whether or not its caller is still there.
-async fn in_time(going: Going<'_>) -> Result<()> {
+pub(super) async fn in_time(going: impl Future<Output = Result<()>>) -> Result<()> {
     timeout(CALL, going).await.unwrap_or_else(|_| wasmtime::bail!("a call did not end within {} s", CALL.as_secs()))
 }

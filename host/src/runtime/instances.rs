@@ -13,19 +13,23 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 use wasmtime::Engine;
 use wasmtime::component::Accessor;
+use wasmtime_wasi_http::WasiBody;
 
 use super::engine::Program;
-use super::instance::{Going, Instance, Job};
+use super::forwarding::{self, ForwardedBody, Held};
+use super::instance::{Going, Instance, Job, in_time};
 use super::renewals::{Duty, Renewals};
 use super::state::State;
 use super::timeouts::RENEWAL;
 use crate::bindings::FabricAuth;
 use crate::clock::SharedClock;
 use crate::contract::Error;
+use crate::contract::callers::Admission;
 use crate::contract::maintenance::RenewalOutcome;
 use crate::deployment::Deployment;
 use crate::egress::HttpClient;
 use crate::figures::{Counts, Figures};
+use crate::imports::Tickets;
 use crate::journal::{Ledger, Recorder, Retention};
 use crate::keys::MasterKeys;
 use crate::storage::{Announcement, Announcements, Observed, ObservedOutcome, Storage, StorageError};
@@ -47,6 +51,8 @@ pub(crate) struct Parts {
     pub(crate) egress: HttpClient,
     /// What is counted of all this.
     pub(crate) counts: Counts,
+    /// Tickets of requests that the gateway has not redeemed yet.
+    pub(crate) tickets: Tickets,
 }
 
 /// The instances of a host, and the parts they share.
@@ -137,12 +143,12 @@ impl Instances {
         let (answer, answered) = oneshot::channel();
         let mut job: Job = Box::new(move |accessor, guest| {
             let calling = call(accessor, guest);
-            let going: Going<'_> = Box::pin(async move {
+            let going: Going<'_> = Box::pin(in_time(async move {
                 let result = calling.await?;
                 // A caller who went away does not want it any more.
                 let _ = answer.send(result);
                 Ok(())
-            });
+            }));
             going
         });
         // The handle is not kept: an instance that has been replaced ends when nobody has one.
@@ -150,6 +156,49 @@ impl Instances {
             job = refused;
         }
         answered.await.map_err(|_| Error::unavailable("The component was interrupted. Try again."))
+    }
+
+    /// Hands a request to the gateway of a long-lived instance. The reply's body comes out of that instance, and keeps it.
+    ///
+    /// `held` is kept until the component is done with the request, also when whoever sent it has gone, and then by the
+    /// reply's body. A client and a workspace may take as long as they like: what bounds the request is how long the way
+    /// out lets them be silent.
+    pub(crate) async fn forward(
+        self: &Arc<Self>,
+        admission: Admission,
+        mut request: http::Request<WasiBody>,
+        held: Held,
+    ) -> Result<http::Response<ForwardedBody>, Error> {
+        let _at_work = self.parts.counts.calls.enter();
+        let affinity = [admission.caller.tenant.clone(), admission.caller.user.clone()];
+        let affinity = affinity.each_ref().map(String::as_str);
+        forwarding::prepare(&mut request);
+        let _ticket = self.parts.tickets.attach(admission, &mut request)?;
+        let (answer, answered) = oneshot::channel();
+        let mut job: Job = Box::new(move |accessor, guest| {
+            let going: Going<'_> = Box::pin(async move {
+                let host = accessor.with(|mut store| store.data_mut().instances.clone());
+                let result = tokio::select! {
+                    result = forwarding::forward(accessor, guest, request) => result?,
+                    // Nobody would be there to be answered.
+                    () = host.end() => return Ok(()),
+                };
+                // A client who went away does not want it any more.
+                let _ = answer.send(result.map(|response| (response, held)));
+                Ok(())
+            });
+            going
+        });
+        let instance = loop {
+            let instance = self.instance(&affinity).await?;
+            match instance.call(job).await {
+                Ok(()) => break instance,
+                Err(refused) => job = refused,
+            }
+        };
+        let interrupted = |_| Error::unavailable("The component was interrupted. Try again.");
+        let (response, held) = answered.await.map_err(interrupted)??;
+        Ok(response.map(|body| ForwardedBody::new(body, instance, held)))
     }
 
     /// Renews a grant, or joins the renewal that is at work, and waits for its end.
@@ -215,7 +264,8 @@ impl Instances {
         while let Some(instance) = instances.next().await {
             let keys = vec![key.to_owned()];
             let job: Job = Box::new(move |accessor, guest| {
-                Box::pin(async move { guest.prophecy_fabric_auth_maintenance().call_invalidate(accessor, keys).await })
+                let maintenance = guest.prophecy_fabric_auth_maintenance();
+                Box::pin(in_time(async move { maintenance.call_invalidate(accessor, keys).await }))
             });
             // An instance that was given up remembers nothing for long.
             let _ = instance.tell(job).await;

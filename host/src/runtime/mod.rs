@@ -3,6 +3,7 @@
 mod artifact;
 mod clearing_out;
 mod engine;
+mod forwarding;
 mod instance;
 mod instances;
 mod looking_ahead;
@@ -14,5 +15,7 @@ mod timeouts;
 
 pub use artifact::{Artifact, ArtifactError, CompileCache};
 pub(crate) use engine::MOST_INSTANCES;
+pub use forwarding::ForwardedBody;
+pub(crate) use forwarding::Held;
 pub(crate) use instances::{Hold, Instances, Parts};
 pub(crate) use state::State;

@@ -9,7 +9,7 @@ use futures::StreamExt as _;
 use tokio::sync::oneshot;
 
 use super::Instances;
-use super::instance::{Instance, Job};
+use super::instance::{Instance, Job, in_time};
 use super::rounds::{LEAST_INTERVAL, latest_round};
 use crate::contract::Error;
 use crate::contract::maintenance::DuePage;
@@ -84,12 +84,12 @@ async fn renewals_due(instance: &Instance, horizon: Duration, after: Option<Stri
     let horizon = u64::try_from(horizon.as_nanos()).unwrap_or(u64::MAX);
     let (answer, answered) = oneshot::channel();
     let job: Job = Box::new(move |accessor, guest| {
-        Box::pin(async move {
+        Box::pin(in_time(async move {
             let maintenance = guest.prophecy_fabric_auth_maintenance();
             // Nobody waits for it any more when the host ends.
             let _ = answer.send(maintenance.call_renewals_due(accessor, horizon, after).await?);
             Ok(())
-        })
+        }))
     });
     instance.tell(job).await.ok()?;
     answered.await.ok()

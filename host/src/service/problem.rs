@@ -60,6 +60,9 @@ struct Detail {
     /// For `sign-in-required` and `scope-not-granted`: the scopes in question.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     scopes: Vec<String>,
+    /// For `sign-in-required`, from the gateway: where the person signs in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sign_in_url: Option<String>,
     /// For `identity-mismatch`: who was expected.
     #[serde(skip_serializing_if = "Option::is_none")]
     expected: Option<String>,
@@ -95,6 +98,13 @@ impl Problem {
                       one.";
         let refused = Detail::of_sender("too-many-attempts", StatusCode::TOO_MANY_REQUESTS, detail);
         Self::new(Detail { retry_after: Some(seconds(wait)), ..refused })
+    }
+
+    /// The same for who can act on it at once: not signed in, and where to.
+    pub(super) fn signed_in_at(mut self, url: String) -> Self {
+        self.0.status = StatusCode::UNAUTHORIZED.as_u16();
+        self.0.sign_in_url = Some(url);
+        self
     }
 
     fn new(detail: Detail) -> Self {
@@ -197,6 +207,7 @@ impl From<Error> for Detail {
             field: error.field().map(member_of),
             reason,
             scopes,
+            sign_in_url: None,
             expected,
             found,
             retry_after,

@@ -84,6 +84,6 @@ async fn wrong_method() -> Problem {
 }
 
 /// What the panic says may hold anything, so it is told to nobody; the panic hook has logged where it was.
-fn after_panic(_: Box<dyn std::any::Any + Send>) -> Response<Body> {
+pub(super) fn after_panic(_: Box<dyn std::any::Any + Send>) -> Response<Body> {
     Problem::from(Error::Internal("The service has a defect.".to_owned())).into_response()
 }

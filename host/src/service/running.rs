@@ -4,7 +4,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt as _;
+
 use super::access::{Access, Attempts};
+use super::gateway::{self, Limits};
 use super::metrics::Metrics;
 use super::records::{RecordStore, Records};
 use super::router::router;
@@ -43,6 +46,7 @@ pub struct ServiceParts<'a> {
 /// A service that listens.
 pub struct Running {
     listener: Listener,
+    gateway: Option<Listener>,
     service: Service,
 }
 
@@ -52,7 +56,7 @@ pub struct Running {
 pub enum ServiceError {
     /// Everybody could read what is sent.
     #[error(
-        "service.listen is {0}, where plain http could be read on its way. Give service.tls_certificate_file and \
+        "service.listen or gateway.listen is {0}, where plain http could be read on its way. Give service.tls_certificate_file and \
          service.tls_key_file, or name the reverse proxy in front in service.trusted_proxies"
     )]
     Exposed(SocketAddr),
@@ -73,11 +77,17 @@ impl Running {
     /// [`ServiceError`].
     pub async fn bind(parts: ServiceParts<'_>) -> Result<Self, ServiceError> {
         let settings = Arc::new(parts.settings);
-        if settings.is_exposed() {
-            return Err(ServiceError::Exposed(settings.listen));
+        let gateway = settings.gateway.as_ref();
+        let addresses = [Some(settings.listen), gateway.map(|gateway| gateway.listen)];
+        if let Some(exposed) = addresses.into_iter().flatten().find(|address| settings.is_exposed(*address)) {
+            return Err(ServiceError::Exposed(exposed));
         }
         let origin = Origin::of(&parts.base_url).ok_or_else(|| ServiceError::BaseUrl(parts.base_url.clone()))?;
-        let listener = Listener::bind(settings.clone()).await?;
+        let listener = Listener::bind(settings.clone(), settings.listen).await?;
+        let gateway_listener = match gateway {
+            Some(gateway) => Some(Listener::bind(settings.clone(), gateway.listen).await?),
+            None => None,
+        };
         let storage = parts.database.storage();
         let records =
             RecordStore::new(storage.clone(), Arc::new(parts.keys.clone()), parts.clock.clone(), &parts.tenant);
@@ -87,6 +97,7 @@ impl Running {
             sign_ins: Records::new(records.clone(), "sign-in"),
             records,
             metrics: Metrics::new(&parts.host),
+            limits: gateway.map(Limits::new),
             ledger: parts.database.ledger(),
             storage,
             host: parts.host,
@@ -97,7 +108,7 @@ impl Running {
             redirect_urls: parts.redirect_urls,
             settings,
         });
-        Ok(Self { listener, service })
+        Ok(Self { listener, gateway: gateway_listener, service })
     }
 
     /// Where it listens.
@@ -105,12 +116,23 @@ impl Running {
         self.listener.address()
     }
 
+    /// Where the gateway listens, where there is one.
+    pub fn gateway_address(&self) -> Option<SocketAddr> {
+        self.gateway.as_ref().map(Listener::address)
+    }
+
     /// Serves until `stop` completes; then takes no new connection, ends the requests that have begun and returns. The
     /// host is not ended: [`FabricAuth::finish`] waits for renewals.
     pub async fn serve(self, stop: impl Future<Output = ()>) {
-        let router = router(&self.service);
+        let stop = stop.shared();
+        let forwarding = async {
+            if let Some(listener) = self.gateway {
+                listener.serve(gateway::router(&self.service), stop.clone()).await;
+            }
+        };
+        let serving = self.listener.serve(router(&self.service), stop.clone());
         tokio::select! {
-            () = self.listener.serve(router, stop) => {}
+            _ = async { tokio::join!(serving, forwarding) } => {}
             () = clear_out(&self.service) => {}
         }
     }

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::gateway::GatewaySettings;
+
 /// Where the service listens, and whom it believes.
 #[derive(Clone, Debug)]
 pub struct ServiceSettings {
@@ -19,6 +21,8 @@ pub struct ServiceSettings {
     pub trusted_proxies: Vec<IpNet>,
     /// How long a console session lasts, however much it is used.
     pub session_life: Duration,
+    /// The edge gateway; none where there is none.
+    pub gateway: Option<GatewaySettings>,
 }
 
 /// Files in PEM form.
@@ -37,14 +41,15 @@ impl Default for ServiceSettings {
             tls: None,
             trusted_proxies: Vec::new(),
             session_life: Duration::from_secs(12 * 3_600),
+            gateway: None,
         }
     }
 }
 
 impl ServiceSettings {
     /// Whether anybody could come to where the service listens over a network that others can read.
-    pub(crate) fn is_exposed(&self) -> bool {
-        !self.listen.ip().is_loopback() && self.tls.is_none() && self.trusted_proxies.is_empty()
+    pub(crate) fn is_exposed(&self, listen: SocketAddr) -> bool {
+        !listen.ip().is_loopback() && self.tls.is_none() && self.trusted_proxies.is_empty()
     }
 
     /// Whether requests from this address speak for others.

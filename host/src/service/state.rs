@@ -6,6 +6,7 @@ use std::sync::Arc;
 use http::Uri;
 
 use super::access::{Access, Attempts};
+use super::gateway::Limits;
 use super::metrics::Metrics;
 use super::records::{RecordStore, Records};
 use super::settings::ServiceSettings;
@@ -51,6 +52,8 @@ pub(crate) struct Parts {
     pub(crate) sign_ins: Records,
     /// What is counted.
     pub(crate) metrics: Metrics,
+    /// What may be under way in the gateway, where there is one.
+    pub(crate) limits: Option<Limits>,
 }
 
 impl Service {

@@ -31,6 +31,7 @@ fn instances(most_calls: u64) -> (Arc<Instances>, Hold, tempfile::TempDir) {
         egress: HttpClient::new(&EgressSettings::default(), clock.clone()).unwrap(),
         clock,
         counts: Default::default(),
+        tickets: Default::default(),
     };
     // Beside the test program, so that the component is compiled once for all tests.
     let compiled = std::env::current_exe().unwrap().with_file_name("component-cache");

@@ -1,7 +1,7 @@
 //! The listener: takes connections, bounds what each may cost, and ends in order.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,9 +16,9 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::client::Arrival;
-use super::connections::{Connections, Place};
 use super::stalling::Stalling;
 use super::tls::{Tls, TlsFilesError};
+use crate::service::crowd::{Crowd, Place};
 use crate::service::settings::ServiceSettings;
 
 /// How long a TLS handshake may take, and how long the head of a request, waiting for it included.
@@ -32,6 +32,10 @@ const FETCH_WITHIN: Duration = Duration::from_secs(30);
 const LARGEST_HEAD: usize = 32 * 1024;
 const LARGEST_HEADER_LIST: u32 = 32 * 1024;
 
+/// Connections at once, and from one address that is not a proxy's.
+const MOST: usize = 4_096;
+const MOST_OF_ONE: usize = 512;
+
 /// Requests at once on one HTTP/2 connection.
 const MOST_STREAMS: u32 = 64;
 
@@ -41,23 +45,23 @@ const END_WITHIN: Duration = Duration::from_secs(30);
 /// A bound port.
 pub(crate) struct Listener {
     tcp: TcpListener,
+    address: SocketAddr,
     tls: Option<Arc<Tls>>,
     settings: Arc<ServiceSettings>,
-    connections: Connections,
+    connections: Crowd<IpAddr>,
 }
 
 impl Listener {
     /// Binds the port and reads the certificate.
-    pub(crate) async fn bind(settings: Arc<ServiceSettings>) -> Result<Self, BindError> {
+    pub(crate) async fn bind(settings: Arc<ServiceSettings>, address: SocketAddr) -> Result<Self, BindError> {
         let tls = settings.tls.clone().map(Tls::load).transpose()?.map(Arc::new);
-        let address = settings.listen;
         let tcp = TcpListener::bind(address).await.map_err(|source| BindError::NotBound { address, source })?;
-        Ok(Self { tcp, tls, settings, connections: Connections::default() })
+        Ok(Self { tcp, address, tls, settings, connections: Crowd::default() })
     }
 
     /// Where it listens.
     pub(crate) fn address(&self) -> SocketAddr {
-        self.tcp.local_addr().unwrap_or(self.settings.listen)
+        self.tcp.local_addr().unwrap_or(self.address)
     }
 
     /// Serves until `stop` completes, and then what has begun.
@@ -75,7 +79,8 @@ impl Listener {
                 Ok((stream, peer)) => {
                     let is_proxy = self.settings.is_proxy(peer.ip().to_canonical());
                     // One too many is closed at once: to let it wait would only move the queue.
-                    let Some(place) = self.connections.take(peer.ip(), is_proxy) else { continue };
+                    let most_of_one = if is_proxy { MOST } else { MOST_OF_ONE };
+                    let Some(place) = self.connections.enter(peer.ip(), most_of_one, MOST) else { continue };
                     let (tls, router, watcher) = (self.tls.clone(), router.clone(), graceful.watcher());
                     open.spawn(serve(stream, peer, tls, router, watcher, place));
                 }
@@ -113,7 +118,7 @@ async fn serve(
     tls: Option<Arc<Tls>>,
     router: Router,
     watcher: Watcher,
-    _place: Place,
+    _place: Place<IpAddr>,
 ) {
     let _ = stream.set_nodelay(true);
     let arrival = Arrival { peer: peer.ip().to_canonical(), tls: tls.is_some() };

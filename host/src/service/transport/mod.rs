@@ -1,7 +1,6 @@
 //! How requests arrive: connections, TLS, and who is at the other end.
 
 mod client;
-mod connections;
 mod headers;
 mod listener;
 mod stalling;
