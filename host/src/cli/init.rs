@@ -248,11 +248,14 @@ impl Files {
     fn next_steps(&self) -> String {
         format!(
             "Next:\n  \
-             1. In {}, set deployment.base_url and, if Prophecy's redirect URLs are others, \
+             1. In {}, set deployment.prophecy_version, deployment.base_url and, if Prophecy's redirect URLs are others, \
              deployment.redirect_urls. For a simulated workspace on this machine set egress.allow_loopback_http = \
              true.\n  \
              2. Go to its folder and register the app connection:\n     \
-             fabric-auth app set --client-id ID --client-secret-file FILE\n\
+             fabric-auth app set --client-id ID --client-secret-file FILE\n  \
+             3. For the console and the API, add somebody who may use them, and start the service:\n     \
+             fabric-auth user add NAME --cluster-admin\n     \
+             fabric-auth serve\n\
              Back up the key ring apart from the database: whoever has both has every token.",
             self.configuration.display()
         )

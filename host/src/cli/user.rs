@@ -173,6 +173,12 @@ impl UserCommand {
 }
 
 async fn issue(context: &Context, users: &Users, name: String, token: TokenLife) -> Result<(), Failure> {
+    if token.expires_in == Some(Span::ZERO) {
+        return Err(Failure::caller(
+            "--expires-in",
+            "It must last for a while; leave the option out for a token without an end.",
+        ));
+    }
     let life = token.expires_in.map(|span| Duration::from_nanos(span.nanoseconds()));
     let api_token = users.issue_api_token(&name, life).await?;
     context.output.note("This is the only time that the API token is shown. A running service knows of it at once.");

@@ -7,7 +7,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::state::Service;
-use crate::contract::{Caller, CallerKind};
+use crate::contract::{Caller, CallerKind, Error};
 
 /// What a readiness probe is told.
 #[derive(Serialize, ToSchema)]
@@ -55,7 +55,15 @@ async fn keys(service: &Service) -> bool {
     use crate::keys::MasterKeys as _;
 
     let derived = service.keys.derived_key("readiness", None).await;
-    derived.inspect_err(|error| tracing::warn!(%error, "not ready: the key ring")).is_ok()
+    let is_there = derived.inspect_err(|error| tracing::warn!(%error, "not ready: the key ring")).is_ok();
+    // With the ring of another deployment nothing that is stored can be read.
+    match service.access.users().is_readable().await {
+        Err(error @ Error::Misconfigured(_)) => {
+            tracing::warn!(%error, "not ready: the key ring");
+            false
+        }
+        _ => is_there,
+    }
 }
 
 /// Asks the component for what every caller may know.

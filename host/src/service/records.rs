@@ -149,6 +149,13 @@ impl Records {
         Err(Error::Conflict("Somebody else keeps changing this; try again.".to_owned()))
     }
 
+    /// One record, whichever comes first.
+    pub(crate) async fn first<T: DeserializeOwned>(&self) -> Result<Option<Record<T>>, Error> {
+        let page = self.store.storage.list(&self.place(""), None, 1).await.map_err(unavailable)?;
+        let Some((place, entry)) = page.entries.into_iter().next() else { return Ok(None) };
+        self.read(&place, &entry.value, entry.revision, entry.age).await.map(Some)
+    }
+
     /// Whether there is none.
     pub(crate) async fn is_empty(&self) -> Result<bool, Error> {
         let page = self.store.storage.list(&self.place(""), None, 1).await.map_err(unavailable)?;

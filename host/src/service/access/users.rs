@@ -154,6 +154,11 @@ impl Users {
         self.users.is_empty().await
     }
 
+    /// Reads one user, whichever, to find out whether that is possible.
+    pub(crate) async fn is_readable(&self) -> Result<(), Error> {
+        self.users.first::<StoredUser>().await.map(drop)
+    }
+
     /// A user, by name.
     ///
     /// # Errors

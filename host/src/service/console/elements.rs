@@ -47,7 +47,7 @@ pub(super) fn notice(standing: Standing, content: &Markup) -> Markup {
 /// An error, and who must act on it.
 pub(super) fn problem(error: &Error) -> Markup {
     let actor = match error.actor() {
-        Actor::Person => "you".to_owned(),
+        Actor::Person | Actor::Caller => "you".to_owned(),
         actor => actor.to_string(),
     };
     notice(

@@ -17,7 +17,7 @@ use super::fields::{Field, Fields};
 use super::layout::{Place, form_token, page, page_with};
 use super::local_path::fabric_path;
 use super::query::Query;
-use super::{failure, problem_status};
+use super::{failure, problem_status, refusal};
 use crate::contract::administration::FabricDescription;
 use crate::contract::databricks_oauth::AuthenticationOffer;
 use crate::contract::{Authentication, Error, IdentityKind, Word as _};
@@ -77,6 +77,9 @@ impl Surroundings {
 }
 
 async fn blank(user: ConsoleUser, State(service): State<Service>) -> Response {
+    if !administers(&user, None) {
+        return for_admins();
+    }
     match Surroundings::of(&service, &user).await {
         Ok(around) => {
             let team = around.teams.first().map_or("", String::as_str);
@@ -92,11 +95,16 @@ async fn edit(user: ConsoleUser, State(service): State<Service>, Query(wanted): 
         Ok::<_, Error>((Surroundings::of(&service, &user).await?, Entered::of_fabric(&fabric, &*service.clock)))
     };
     match read.await {
+        Ok((_, entered)) if !administers(&user, Some(&entered.team)) => for_admins(),
         Ok((around, entered)) => {
             page(&user, Place::Fabrics, &format!("Change {}", entered.name), &form(&user, &around, &entered, None))
         }
         Err(error) => failure(&error),
     }
+}
+
+fn for_admins() -> Response {
+    refusal(StatusCode::FORBIDDEN, "A fabric is added and changed by an admin of its team.")
 }
 
 async fn save(State(service): State<Service>, Submitted { by, form }: Submitted) -> Response {

@@ -71,7 +71,9 @@ async fn for_us(State(service): State<Service>, request: Request, next: Next) ->
         return next.run(request).await;
     }
     let here = service.origin.url("/");
-    refusal(StatusCode::MISDIRECTED_REQUEST, &format!("This console is at {here} (deployment.base_url)."))
+    let content =
+        html! { p { "This console is at " a href=(here) { (here) } " (" code { "deployment.base_url" } ")." } };
+    layout::bare_page(StatusCode::MISDIRECTED_REQUEST, "That is another address", &content)
 }
 
 /// The page on which one signs in to the console, and from there comes to `next`.
