@@ -6,6 +6,7 @@ use crate::contract::deployment::Description;
 use crate::contract::journal::{Action, Event, Outcome};
 use crate::contract::{Caller, Error, TokenReference};
 use crate::error::Result;
+use crate::gateway::Rejections;
 use crate::hand_outs::HandOuts;
 use crate::policy::Policy;
 use crate::ports::Ports;
@@ -20,6 +21,7 @@ pub struct Core<P> {
     pub(crate) tokens: RefCell<TokenCache>,
     pub(crate) hand_outs: RefCell<HandOuts>,
     pub(crate) forecasts: RefCell<Told>,
+    pub(crate) gateway_rejections: RefCell<Rejections>,
     pub(crate) policy: Policy,
 }
 
@@ -31,7 +33,14 @@ impl<P: Ports> Core<P> {
 
     /// A core under other rules, to show what each of them is for.
     pub fn with_policy(ports: P, policy: Policy) -> Self {
-        Self { ports, tokens: RefCell::default(), hand_outs: RefCell::default(), forecasts: RefCell::default(), policy }
+        Self {
+            ports,
+            tokens: RefCell::default(),
+            hand_outs: RefCell::default(),
+            forecasts: RefCell::default(),
+            gateway_rejections: RefCell::default(),
+            policy,
+        }
     }
 
     /// The deployment, after checking that its Prophecy is new enough.

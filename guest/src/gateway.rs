@@ -6,6 +6,7 @@
 mod answer;
 mod headers;
 mod path;
+mod rejections;
 #[cfg(test)]
 mod tests;
 
@@ -15,10 +16,11 @@ use zeroize::Zeroizing;
 
 pub use self::answer::Answer;
 pub use self::headers::{Header, backward, location_of, one_length, onward};
-use self::path::{Unfit, check};
+use self::path::{Unfit, check, names_workspace};
+pub(crate) use self::rejections::Rejections;
 use crate::contract::callers::Admission;
 use crate::contract::databricks_oauth::{Rejection, RejectionVerdict};
-use crate::contract::{Activity, Caller, Error, TokenDescription, TokenReference};
+use crate::contract::{Activity, Caller, Error, TokenDescription};
 use crate::core::Core;
 use crate::ports::Ports;
 
@@ -69,7 +71,17 @@ impl<P: Ports> Core<P> {
         path: &str,
     ) -> Result<(Zeroizing<String>, TokenDescription), Error> {
         self.require_fit(path)?;
-        self.access_token(caller, fabric, activity).await
+        let served = self.access_token(caller, fabric, activity).await?;
+        require_workspace(path, &served.1)?;
+        Ok(served)
+    }
+
+    /// Checks that a request does not ask a host that serves many workspaces for another one than the fabric's.
+    ///
+    /// # Errors
+    /// The answer to whoever sent it.
+    pub fn check_workspace(&self, path_with_query: &str, token: &TokenDescription) -> Result<(), Answer> {
+        require_workspace(path_with_query, token).map_err(|error| Answer::of_error(&error, ""))
     }
 
     fn require_fit(&self, path_with_query: &str) -> Result<(), Error> {
@@ -95,19 +107,38 @@ impl<P: Ports> Core<P> {
     }
 
     /// Whether a refusal by the workspace means that another token helps, and there is one now. `body` is its beginning.
+    ///
+    /// What answers behind a path of the workspace may be somebody's own program, which can say what it likes of a token. So
+    /// a person's own token is never given up on its word, and a grant's at most once in a while.
     pub async fn is_token_replaced(
         &self,
         admission: &Admission,
-        token: &TokenReference,
+        token: &TokenDescription,
         status: u16,
         body: Vec<u8>,
     ) -> bool {
+        // The contract tells no scopes of a personal access token, which cannot be renewed.
+        if token.scopes.is_empty() {
+            return false;
+        }
+        let token = &token.reference;
+        let may_be = self.gateway_rejections.borrow_mut().may_act(&token.lineage, self.ports.monotonic());
+        if !may_be {
+            return false;
+        }
         let rejection = Rejection { status, body, location: None };
         let Admission { caller, fabric, activity } = admission;
         let verdict = self.report_rejection(caller, fabric, *activity, token, rejection).await;
         // What else was said is for the client to read.
         matches!(verdict, Ok(RejectionVerdict::TokenRejected | RejectionVerdict::AlreadyReplaced))
     }
+}
+
+fn require_workspace(path_with_query: &str, token: &TokenDescription) -> Result<(), Error> {
+    if names_workspace(path_with_query).iter().all(|named| token.workspace_id.as_ref() == Some(named)) {
+        return Ok(());
+    }
+    Err(Error::Forbidden("The query names a workspace, which is for the fabric to say.".to_owned()))
 }
 
 /// Whether a reply of this status may speak of the token (the statuses with which Databricks refuses one).

@@ -41,6 +41,7 @@ impl Guest for Component {
 async fn forward(request: Request) -> Result<Response, Answer> {
     let (head, payload) = taken_apart(request)?;
     let credentials = core().gateway_credentials(&head.admission).await?;
+    core().check_workspace(&head.path_with_query, &credentials.description)?;
     let is_repeatable = payload.is_none();
     let response = send(&head, &credentials, payload).await?;
     let status = response.get_status_code();
@@ -48,8 +49,8 @@ async fn forward(request: Request) -> Result<Response, Answer> {
         return Ok(passed_on(&head, &credentials, response));
     }
     let refusal = Refusal::read(response).await;
-    let reference = &credentials.description.reference;
-    if !core().is_token_replaced(&head.admission, reference, status, refusal.beginning.clone()).await {
+    let token = &credentials.description;
+    if !core().is_token_replaced(&head.admission, token, status, refusal.beginning.clone()).await {
         return Ok(refusal.passed_on(&head, &credentials));
     }
     if !is_repeatable {

@@ -20,15 +20,20 @@ const OF_THE_CONNECTION: [&str; 12] = [
 ];
 
 /// What says who sends a request, where it comes from, or what it really is: that is ours to say.
-const OF_THE_SENDER: [&str; 18] = [
+const OF_THE_SENDER: [&str; 22] = [
+    // What is packed cannot be looked into, and a refusal of the token must be.
+    "accept-encoding",
     "authorization",
+    "cf-connecting-ip",
     "cookie",
     "cookie2",
     "forwarded",
     "host",
     "origin",
     "referer",
+    "true-client-ip",
     "via",
+    "x-client-ip",
     "x-databricks-azure-sp-management-token",
     "x-databricks-azure-workspace-resource-id",
     "x-databricks-org-id",
@@ -71,7 +76,7 @@ const COMMAND_PREFIXES: [&str; 4] = ["access-control-", "prophecy-", "x-accel-",
 const OURS: [(&str, &str); 3] = [
     ("content-security-policy", "default-src 'none'; sandbox"),
     ("x-content-type-options", "nosniff"),
-    ("vary", "authorization"),
+    ("vary", "authorization, prophecy-fabric, prophecy-activity, prophecy-on-behalf-of"),
 ];
 
 /// What goes on to the workspace, without the credentials.
@@ -132,7 +137,9 @@ pub fn location_of(value: &[u8], workspace_url: &str) -> Option<String> {
         None => text,
     };
     let is_path = path.starts_with('/') && !path.starts_with("//") && path.bytes().all(|byte| byte.is_ascii_graphic());
-    (is_path && !path.contains('\\')).then(|| path.to_owned())
+    // Below this the gateway's host answers itself.
+    let is_ours = path.starts_with("/.prophecy");
+    (is_path && !is_ours && !path.contains('\\')).then(|| path.to_owned())
 }
 
 /// Names that a `connection` header gives to others, so that they go no further than it. Not every host shows that header.
@@ -259,6 +266,7 @@ mod tests {
             ("https://dbc.cloud.databricks.com@evil.example/", None),
             ("https://evil.example/", None),
             ("//evil.example/", None),
+            ("/.prophecy/forward-auth", None),
             ("/\\evil.example", None),
             ("api", None),
             ("", None),

@@ -21,6 +21,9 @@ const REFUSED: [&str; 10] = [
 /// Under this name pages of Databricks call the same functions as under `api`.
 const AJAX_API: &str = "ajax-api";
 
+/// Parameters that name a workspace (dossier section 1.5).
+const WORKSPACE_NAMES: [&str; 3] = ["o", "w", "workspace_id"];
+
 /// Why a path is not let through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unfit {
@@ -49,6 +52,13 @@ pub fn check(path_with_query: &str, allowed: &[String], refused: &[String]) -> R
     }
     let is_refused = REFUSED.iter().any(|prefix| under(prefix)) || refused.iter().any(|prefix| under(prefix));
     if is_refused { Err(Unfit::Refused) } else { Ok(()) }
+}
+
+/// The workspaces that a query names, by which a host that serves many of them takes a request for another's.
+pub fn names_workspace(path_with_query: &str) -> Vec<String> {
+    let query = path_with_query.split_once('?').map_or("", |(_, query)| query);
+    let named = form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| WORKSPACE_NAMES.contains(&&**name));
+    named.map(|(_, value)| value.into_owned()).collect()
 }
 
 /// Whether everybody reads the path alike: no empty or dot segments, no encoded delimiters, nothing that only some decode.
@@ -168,6 +178,12 @@ mod tests {
         ] {
             assert_eq!(checked(path), Err(Unfit::Ambiguous), "{path}");
         }
+    }
+
+    #[test]
+    fn a_workspace_that_the_query_names_is_found_however_it_is_spelled() {
+        assert_eq!(names_workspace("/api?x=1&o=2&%6f=3&workspace_id=4"), ["2", "3", "4"]);
+        assert!(names_workspace("/api/o?oo=1&x=o").is_empty());
     }
 
     #[test]

@@ -38,6 +38,7 @@ pub(super) fn read(settings: &Settings) -> Result<Option<GatewaySettings>, Confi
     Ok(Some(GatewaySettings {
         domain: read_domain(settings)?,
         default_fabric: settings.optional_text(&keys::GATEWAY_DEFAULT_FABRIC)?.map(|fabric| fabric.value),
+        forward_auth: settings.switch(&keys::GATEWAY_FORWARD_AUTH)?.value,
         most_of_one_caller: usize::try_from(at_once(&keys::GATEWAY_MOST_OF_ONE_CALLER)?).unwrap_or(usize::MAX),
         most_of_one_fabric: usize::try_from(at_once(&keys::GATEWAY_MOST_OF_ONE_FABRIC)?).unwrap_or(usize::MAX),
         requests_per_minute: number(settings, &keys::GATEWAY_REQUESTS_PER_MINUTE, A_MINUTE)?,

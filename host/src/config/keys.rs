@@ -108,13 +108,15 @@ keys! {
         "Requests for dev.gateway.example.com go to the fabric dev. In any case a request may name one by `Prophecy-Fabric`.";
     GATEWAY_DEFAULT_FABRIC: ["gateway"] "default_fabric" = None, "\"dev\"",
         "The fabric of requests that name none.";
+    GATEWAY_FORWARD_AUTH: ["gateway"] "forward_auth" = Some("false"), "",
+        "Whether other gateways may ask here for the token of a request. Keep clients from /.prophecy/ then.";
     GATEWAY_ALLOWED_PATHS: ["gateway"] "allowed_paths" = Some("[]"), "",
         "Path prefixes that are let through although they make tokens, read secrets or are of the account; `*` is one segment.";
     GATEWAY_REFUSED_PATHS: ["gateway"] "refused_paths" = Some("[]"), "",
         "Further path prefixes that are not let through.";
-    GATEWAY_MOST_OF_ONE_CALLER: ["gateway"] "most_of_one_caller" = Some("256"), "",
+    GATEWAY_MOST_OF_ONE_CALLER: ["gateway"] "most_of_one_caller" = Some("128"), "",
         "How many requests of one caller may be under way at once; 1 to 1024.";
-    GATEWAY_MOST_OF_ONE_FABRIC: ["gateway"] "most_of_one_fabric" = Some("512"), "",
+    GATEWAY_MOST_OF_ONE_FABRIC: ["gateway"] "most_of_one_fabric" = Some("256"), "",
         "How many requests to one fabric may be under way at once; 1 to 1024.";
     GATEWAY_REQUESTS_PER_MINUTE: ["gateway"] "requests_per_minute" = Some("60000"), "",
         "How many requests one caller may begin in a minute; 1 to 10000000.";

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH};
 use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body::{Body, Frame, SizeHint};
+use http_body_util::{BodyExt as _, Empty};
 use wasmtime::Result;
 use wasmtime::component::Accessor;
 use wasmtime_wasi_http::p3::Request as WasiRequest;
@@ -21,16 +22,19 @@ use crate::contract::Error;
 /// Whatever counts for as long as a request is under way.
 pub(crate) type Held = Box<dyn Any + Send>;
 
-/// The body of a reply, which comes out of an instance as the workspace sends it. It keeps the instance for as long.
+/// A body without the headers that may follow it: what those say has been checked by nobody.
+struct WithoutTrailers<B>(B);
+
+/// The body of a reply, as the workspace sends it. It keeps the instance that it may come out of for as long.
 pub struct ForwardedBody {
-    body: WasiBody,
+    body: WithoutTrailers<WasiBody>,
     _instance: Instance,
     _held: Held,
 }
 
 impl ForwardedBody {
     pub(super) fn new(body: WasiBody, instance: Instance, held: Held) -> Self {
-        Self { body, _instance: instance, _held: held }
+        Self { body: WithoutTrailers(body), _instance: instance, _held: held }
     }
 }
 
@@ -60,6 +64,8 @@ pub(super) async fn forward(
 /// Takes what is of the connection from a request as it came, before anything of ours is added.
 pub(super) fn prepare(request: &mut Request<WasiBody>) {
     drop_named_by_connection(request.headers_mut());
+    let body = std::mem::replace(request.body_mut(), Empty::new().map_err(|none| match none {}).boxed_unsync());
+    *request.body_mut() = WithoutTrailers(body).boxed_unsync();
     if request.body().is_end_stream() {
         // By this the component knows that there is nothing to come.
         request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
@@ -71,6 +77,31 @@ fn drop_named_by_connection(headers: &mut HeaderMap) {
     let lines: Vec<HeaderValue> = headers.get_all(CONNECTION).iter().cloned().collect();
     for name in lines.iter().filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(',')) {
         headers.remove(name.trim());
+    }
+}
+
+impl<B: Body<Data = Bytes> + Unpin> Body for WithoutTrailers<B> {
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<std::result::Result<Frame<Bytes>, B::Error>>> {
+        loop {
+            match Pin::new(&mut self.0).poll_frame(context) {
+                Poll::Ready(Some(Ok(frame))) if !frame.is_data() => {}
+                polled => return polled,
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.0.size_hint()
     }
 }
 
@@ -91,5 +122,25 @@ impl Body for ForwardedBody {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::stream;
+    use http_body_util::StreamBody;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_follows_a_body_is_left_out() {
+        let mut fields = HeaderMap::new();
+        fields.insert("authorization", HeaderValue::from_static("Bearer forged"));
+        let frames =
+            [Frame::data(Bytes::from_static(b"a")), Frame::trailers(fields), Frame::data(Bytes::from_static(b"b"))];
+        let body = StreamBody::new(stream::iter(frames.map(Ok::<_, WasiError>)));
+        let collected = WithoutTrailers(body).collect().await.unwrap();
+        assert!(collected.trailers().is_none());
+        assert_eq!(collected.to_bytes(), "ab");
     }
 }

@@ -191,7 +191,8 @@ impl Instances {
         });
         let instance = loop {
             let instance = self.instance(&affinity).await?;
-            match instance.call(job).await {
+            // It leaves nothing behind in the instance, and so does not count towards its end.
+            match instance.tell(job).await {
                 Ok(()) => break instance,
                 Err(refused) => job = refused,
             }

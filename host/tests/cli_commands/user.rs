@@ -42,7 +42,7 @@ async fn an_api_token_is_printed_once_and_stored_as_a_digest() {
     }
     let files = files(&deployment);
     assert!(
-        files.iter().any(|(_, bytes)| Needle::new("service/api-token/").find(bytes).is_some()),
+        files.iter().any(|(_, bytes)| Needle::new("/api-token/").find(bytes).is_some()),
         "nothing is searched"
     );
     for (name, bytes) in &files {

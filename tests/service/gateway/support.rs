@@ -35,6 +35,7 @@ pub(super) fn settings() -> GatewaySettings {
     GatewaySettings {
         domain: Some("gateway.test".to_owned()),
         default_fabric: Some(RAW.to_owned()),
+        forward_auth: true,
         ..GatewaySettings::at(SocketAddr::from(([127, 0, 0, 1], 0)))
     }
 }

@@ -16,6 +16,12 @@ use crate::service::state::Service;
 /// the path of its question.
 const ASKED_FOR: [&str; 2] = ["x-original-uri", "x-forwarded-uri"];
 
+/// Headers in which gateways say with which method.
+const NAMED_METHOD: [&str; 2] = ["x-original-method", "x-forwarded-method"];
+
+/// The methods of Databricks.
+const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+
 /// Where the request is to be sent.
 const WORKSPACE: HeaderName = HeaderName::from_static("prophecy-workspace-url");
 
@@ -28,7 +34,11 @@ pub(super) async fn decide(
     uri: Uri,
     headers: HeaderMap,
 ) -> Response {
-    let path = match path(&uri, &headers) {
+    if !service.settings.gateway.as_ref().is_some_and(|gateway| gateway.forward_auth) {
+        let told = "Forward-auth is off here (gateway.forward_auth).";
+        return Problem::of_request(StatusCode::NOT_FOUND, told).into_response();
+    }
+    let path = match require_method(&headers).and_then(|()| path(&uri, &headers)) {
         Ok(path) => path,
         Err(problem) => return problem.into_response(),
     };
@@ -48,6 +58,16 @@ pub(super) async fn decide(
         && add(WORKSPACE, description.workspace_url, false)
         && description.workspace_id.is_none_or(|id| add(WORKSPACE_ID, id, false));
     if added { reply } else { Problem::from(Error::Internal("A token is no header.".to_owned())).into_response() }
+}
+
+/// Refuses a method that the gateway itself would not send on, where the gateway that asks names one: `TRACE` would bring the
+/// token back.
+fn require_method(headers: &HeaderMap) -> Result<(), Problem> {
+    let named = NAMED_METHOD.iter().flat_map(|name| headers.get_all(*name));
+    if named.into_iter().all(|method| METHODS.iter().any(|known| method == known)) {
+        return Ok(());
+    }
+    Err(Problem::of_request(StatusCode::FORBIDDEN, "Requests with this method are not sent on."))
 }
 
 /// Gateways let through what is not refused with 401 or 403, or fail: so it is one of these, and 401 says where to sign in.

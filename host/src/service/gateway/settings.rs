@@ -11,6 +11,8 @@ pub struct GatewaySettings {
     pub domain: Option<String>,
     /// The fabric of requests that name none.
     pub default_fabric: Option<String>,
+    /// Whether other gateways may ask for tokens (forward-auth). Whoever can call the listener can then ask, too.
+    pub forward_auth: bool,
     /// How many requests of one caller may be under way at once.
     pub most_of_one_caller: usize,
     /// How many requests to one fabric may be under way at once.
@@ -26,8 +28,9 @@ impl GatewaySettings {
             listen,
             domain: None,
             default_fabric: None,
-            most_of_one_caller: 256,
-            most_of_one_fabric: 512,
+            forward_auth: false,
+            most_of_one_caller: 128,
+            most_of_one_fabric: 256,
             requests_per_minute: 60_000,
         }
     }
