@@ -41,10 +41,7 @@ async fn an_api_token_is_printed_once_and_stored_as_a_digest() {
         assert_eq!(needle.find(format!("{run:?}").as_bytes()), None, "{arguments:?}");
     }
     let files = files(&deployment);
-    assert!(
-        files.iter().any(|(_, bytes)| Needle::new("/api-token/").find(bytes).is_some()),
-        "nothing is searched"
-    );
+    assert!(files.iter().any(|(_, bytes)| Needle::new("/api-token/").find(bytes).is_some()), "nothing is searched");
     for (name, bytes) in &files {
         assert_eq!((needle.find(bytes), random.find(bytes)), (None, None), "{name}");
     }
