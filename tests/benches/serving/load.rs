@@ -47,15 +47,17 @@ pub struct Load {
 }
 
 impl Load {
-    /// Sends requests on so many connections until the bound is reached.
-    pub async fn of(target: &Target, connections: usize, bound: Bound) -> Self {
-        let senders = join_all((0..connections).map(|_| connect(target.address))).await;
+    /// Sends requests on so many connections until the bound is reached. The connections take the targets in turn.
+    pub async fn of(targets: &[Target], connections: usize, bound: Bound) -> Self {
+        let targets = targets.iter().cycle().take(connections);
+        let senders = join_all(targets.clone().map(|target| connect(target.address))).await;
         let left = Arc::new(AtomicUsize::new(bound.requests));
         let began = Instant::now();
         let deadline = began + bound.time;
         let working: Vec<_> = senders
             .into_iter()
-            .map(|sender| tokio::spawn(work(sender, target.clone(), left.clone(), deadline)))
+            .zip(targets)
+            .map(|(sender, target)| tokio::spawn(work(sender, target.clone(), left.clone(), deadline)))
             .collect();
         let mut load = Self { latencies: Vec::new(), took: Duration::ZERO, wrong: Vec::new() };
         for worked in join_all(working).await {

@@ -6,6 +6,8 @@
 //!
 //! Beside it stands the same server answering a constant (`/healthz`), so that what HTTP costs can be told from what a
 //! token costs. Client and server share the processors of the machine; what the server itself has used stands in a column.
+//!
+//! With `-- --gateway` it is the edge gateway that is measured, beside nginx: see `gateway`.
 
 #![allow(
     clippy::expect_used,
@@ -13,10 +15,12 @@
     reason = "a bench that cannot be set up stops here, and prints what it measures"
 )]
 
+mod gateway;
 mod load;
 mod process;
 mod report;
 mod setup;
+mod system;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -39,11 +43,14 @@ const AT_MOST: Duration = Duration::from_secs(120);
 #[derive(Parser)]
 struct Arguments {
     /// For how many seconds each line is measured.
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 4)]
     seconds: u64,
     /// How many tokens are asked for between the two looks at the server's memory.
     #[arg(long, default_value_t = 100_000)]
     requests: usize,
+    /// Measures the edge gateway, and not the tokens.
+    #[arg(long)]
+    gateway: bool,
     /// What cargo says to every bench.
     #[arg(long, hide = true)]
     bench: bool,
@@ -51,39 +58,43 @@ struct Arguments {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let Arguments { seconds, requests, .. } = Arguments::parse();
-    let service = Service::start().await;
-    let constant = service.constant();
-    let token = service.token().await;
-    run(&service, &token, 16, Bound { requests: WARM_UP, time: AT_MOST }).await;
-
-    println!("{}", report::heading());
+    let Arguments { seconds, requests, gateway, .. } = Arguments::parse();
     let bound = Bound { requests: usize::MAX, time: Duration::from_secs(seconds) };
+    let wrong = if gateway { gateway::measure(bound).await } else { tokens(bound, requests).await };
+    wrong.iter().for_each(|wrong| println!("wrong: {wrong}"));
+    if wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Measures tokens beside a constant, and gives what was wrong.
+async fn tokens(bound: Bound, requests: usize) -> Vec<String> {
+    let service = Service::start().await;
+    let (constant, token) = ([service.constant()], [service.token().await]);
+    let processes = [service.process()];
+    run(&processes, &token, 16, Bound { requests: WARM_UP, time: AT_MOST }).await;
+
+    println!("{}", report::heading("/healthz"));
     let mut lines = Vec::new();
     for connections in CONNECTIONS {
-        let constants = run(&service, &constant, connections, bound).await;
+        let constants = run(&processes, &constant, connections, bound).await;
         println!("{}", report::line("/healthz", &constants, None));
-        let tokens = run(&service, &token, connections, bound).await;
+        let tokens = run(&processes, &token, connections, bound).await;
         println!("{}", report::line("access-token", &tokens, Some(&constants)));
         lines.extend([constants, tokens]);
     }
 
-    let before = service.resident_bytes();
-    let many = run(&service, &token, 16, Bound { requests, time: AT_MOST }).await;
-    let after = service.resident_bytes();
+    let before = system::resident_bytes(service.process());
+    let many = run(&processes, &token, 16, Bound { requests, time: AT_MOST }).await;
+    let after = system::resident_bytes(service.process());
     println!("{}", report::memory(many.load.answers(), before, after));
     lines.push(many);
     service.end().await;
-
-    let wrong: Vec<&String> = lines.iter().flat_map(|line| &line.load.wrong).collect();
-    wrong.iter().for_each(|wrong| println!("wrong: {wrong}"));
     println!("{}", report::summary(&lines, before, after));
-    if wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    lines.into_iter().flat_map(|line| line.load.wrong).collect()
 }
 
-/// Measures one target, and what the server uses for it.
-async fn run(service: &Service, target: &Target, connections: usize, bound: Bound) -> Line {
-    let used = service.processor_time();
-    let load = Load::of(target, connections, bound).await;
-    Line { connections, load, processor_time: service.processor_time().saturating_sub(used) }
+/// Measures requests for these targets, and what processes use for them.
+async fn run(processes: &[u32], targets: &[Target], connections: usize, bound: Bound) -> Line {
+    let used = system::processor_time(processes);
+    let load = Load::of(targets, connections, bound).await;
+    Line { connections, load, processor_time: system::processor_time(processes).saturating_sub(used) }
 }

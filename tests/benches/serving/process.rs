@@ -1,4 +1,4 @@
-//! Processes of the program, and what the system says of them.
+//! Processes of the program.
 
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -12,12 +12,6 @@ use serde_json::Value;
 
 /// How long a process may take to end in order.
 const END: Duration = Duration::from_secs(60);
-
-/// In what Linux counts time on processors for programs (`USER_HZ`).
-const TICK: Duration = Duration::from_millis(10);
-
-/// Fields of `/proc/…/stat` behind the name and before the times (proc(5)).
-const STATE_TO_USER_TIME: usize = 11;
 
 /// The program, in one folder.
 pub struct Program {
@@ -71,7 +65,7 @@ impl Process {
 
     /// Tells it to end, as a service manager does.
     pub fn tell_to_end(&self) {
-        kill_process(self.id(), Signal::TERM).expect("a process that is there");
+        kill_process(Pid::from_child(&self.child), Signal::TERM).expect("a process that is there");
     }
 
     /// Waits for its end, which must be a good one.
@@ -87,30 +81,9 @@ impl Process {
         assert!(status.success(), "{status}: {}", fs::read_to_string(&self.complaints).unwrap_or_default());
     }
 
-    /// How much of the machine's memory it holds.
-    pub fn resident_bytes(&self) -> u64 {
-        let status = fs::read_to_string(self.proc("status")).expect("a process that is there");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("its memory");
-        let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse().expect("a number");
-        kibibytes * 1_024
-    }
-
-    /// How long it has been on a processor.
-    pub fn processor_time(&self) -> Duration {
-        let stat = fs::read_to_string(self.proc("stat")).expect("a process that is there");
-        // The name of the program stands in parentheses and may hold anything.
-        let (_, fields) = stat.rsplit_once(')').expect("the fields behind the name");
-        let ticks = fields.split_whitespace().skip(STATE_TO_USER_TIME).take(2).map(|ticks| ticks.parse::<u32>());
-        let ticks: u32 = ticks.sum::<Result<_, _>>().expect("time of the program, and of the system for it");
-        TICK * ticks
-    }
-
-    fn proc(&self, file: &str) -> PathBuf {
-        PathBuf::from(format!("/proc/{}/{file}", self.child.id()))
-    }
-
-    fn id(&self) -> Pid {
-        Pid::from_child(&self.child)
+    /// Its number.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 }
 

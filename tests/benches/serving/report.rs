@@ -4,33 +4,34 @@ use std::time::Duration;
 
 use crate::load::Load;
 
-/// One load, and what the server used for it.
+/// One load, and what the servers used for it.
 pub struct Line {
     /// On how many connections.
     pub connections: usize,
     /// How it went.
     pub load: Load,
-    /// How long the server was on a processor.
+    /// How long the servers were on a processor.
     pub processor_time: Duration,
 }
 
-/// The names of the columns.
-pub fn heading() -> String {
-    let [what, connections, rate, ratio] = ["", "connections", "a second", "of /healthz"];
+/// The names of the columns, with what the rate stands beside.
+pub fn heading(beside: &str) -> String {
+    let [what, connections, rate] = ["", "connections", "a second"];
+    let ratio = format!("of {beside}");
     let [p50, p90, p99, max, server] = ["p50", "p90", "p99", "max", "server's work"];
     format!(
-        "{what:<14}{connections:>11}{rate:>10}{ratio:>13}{p50:>11}{p90:>11}{p99:>11}{max:>11}{server:>15}\n\
+        "{what:<20}{connections:>11}{rate:>10}{ratio:>13}{p50:>11}{p90:>11}{p99:>11}{max:>11}{server:>15}\n\
          (work: time on a processor for each request)"
     )
 }
 
-/// One line; `beside` is the constant on as many connections.
+/// One line; `beside` is what it is compared with, on as many connections.
 pub fn line(what: &str, line: &Line, beside: Option<&Line>) -> String {
     let Line { connections, load, .. } = line;
     let ratio = beside.map(|beside| format!("{:.2}", load.rate() / beside.load.rate())).unwrap_or_default();
     let [p50, p90, p99, max] = [500, 900, 990, 1_000].map(|thousandths| milliseconds(load.at(thousandths)));
     let work = format!("{:.0} µs", each(line).as_secs_f64() * 1e6);
-    format!("{what:<14}{connections:>11}{:>10.0}{ratio:>13}{p50:>11}{p90:>11}{p99:>11}{max:>11}{work:>15}", load.rate())
+    format!("{what:<20}{connections:>11}{:>10.0}{ratio:>13}{p50:>11}{p90:>11}{p99:>11}{max:>11}{work:>15}", load.rate())
 }
 
 /// The server's memory before and after so many requests.
@@ -60,6 +61,7 @@ fn milliseconds(time: Duration) -> String {
     format!("{:.2} ms", time.as_secs_f64() * 1e3)
 }
 
-fn mebibytes(bytes: u64) -> String {
+/// An amount of memory.
+pub fn mebibytes(bytes: u64) -> String {
     format!("{:.1} MiB", bytes as f64 / 1_048_576.0)
 }

@@ -1,7 +1,7 @@
 //! A service with somebody signed in, set up as an operator does it: with the commands of the program.
 
 use std::net::{SocketAddr, TcpListener};
-use std::time::Duration;
+use std::path::Path;
 
 use bytes::Bytes;
 use http::{Request, Uri};
@@ -30,19 +30,11 @@ impl Service {
     pub async fn start() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let port = free_port();
-        let base_url = format!("http://localhost:{port}");
+        let base_url = base_url(port);
         let workspace = SimulatedWorkspace::start(Settings::default()).await.expect("a workspace");
         let app = App::confidential(format!("{base_url}/api/databricks/oauthredirect"));
         workspace.register_app(app.clone());
-        let program = Program::new(
-            folder.path(),
-            vec![
-                ("FABRIC_AUTH_DEPLOYMENT_PROPHECY_VERSION", "4.2.1".to_owned()),
-                ("FABRIC_AUTH_DEPLOYMENT_BASE_URL", base_url),
-                ("FABRIC_AUTH_EGRESS_ALLOW_LOOPBACK_HTTP", "true".to_owned()),
-                ("FABRIC_AUTH_SERVICE_LISTEN", format!("127.0.0.1:{port}")),
-            ],
-        );
+        let program = program(folder.path(), port, Vec::new());
         administer(&program, &app, &workspace);
         sign_in(&program, &workspace).await;
         let mut added = program.start(&["user", "add", "alice", "--team", "analytics"], "");
@@ -74,14 +66,9 @@ impl Service {
         Target { address: self.address, request, expected: text(&answer, "access_token") }
     }
 
-    /// How much of the machine's memory the server holds.
-    pub fn resident_bytes(&self) -> u64 {
-        self.process.resident_bytes()
-    }
-
-    /// How long the server has been on a processor.
-    pub fn processor_time(&self) -> Duration {
-        self.process.processor_time()
+    /// The number of the server's process.
+    pub fn process(&self) -> u32 {
+        self.process.id()
     }
 
     /// Tells it to end, and waits until it has.
@@ -90,6 +77,22 @@ impl Service {
         self.process.end_well();
         self.workspace.stop().await;
     }
+}
+
+/// The program with the settings of a service at this port, and others.
+pub fn program(folder: &Path, port: u16, others: Vec<(&'static str, String)>) -> Program {
+    let mut settings = vec![
+        ("FABRIC_AUTH_DEPLOYMENT_PROPHECY_VERSION", "4.2.1".to_owned()),
+        ("FABRIC_AUTH_DEPLOYMENT_BASE_URL", base_url(port)),
+        ("FABRIC_AUTH_EGRESS_ALLOW_LOOPBACK_HTTP", "true".to_owned()),
+        ("FABRIC_AUTH_SERVICE_LISTEN", format!("127.0.0.1:{port}")),
+    ];
+    settings.extend(others);
+    Program::new(folder, settings)
+}
+
+fn base_url(port: u16) -> String {
+    format!("http://localhost:{port}")
 }
 
 fn administer(program: &Program, app: &App, workspace: &SimulatedWorkspace) {
@@ -117,12 +120,13 @@ async fn sign_in(program: &Program, workspace: &SimulatedWorkspace) {
     login.end_well();
 }
 
-fn text(document: &Value, member: &str) -> String {
+/// A text of a document.
+pub fn text(document: &Value, member: &str) -> String {
     document.get(member).and_then(Value::as_str).expect("a text").to_owned()
 }
 
 /// A port of this machine that nobody listened at just now.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
     listener.local_addr().expect("an address").port()
 }
