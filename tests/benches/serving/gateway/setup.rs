@@ -41,6 +41,7 @@ impl Gateway {
         let settings = vec![
             ("FABRIC_AUTH_GATEWAY_LISTEN", "127.0.0.1:0".to_owned()),
             ("FABRIC_AUTH_GATEWAY_DEFAULT_FABRIC", "dev".to_owned()),
+            ("FABRIC_AUTH_GATEWAY_FORWARD_AUTH", "true".to_owned()),
             ("FABRIC_AUTH_GATEWAY_REQUESTS_PER_MINUTE", "10000000".to_owned()),
         ];
         let program = program(folder.path(), free_port(), settings);
