@@ -33,7 +33,9 @@ pub async fn measure(bound: Bound) -> Vec<String> {
     let upstream = Upstream::start().await;
     let gateway = Gateway::start(upstream.address).await;
     let nginx = Nginx::start(upstream.address, gateway.address);
-    println!("gateway: one process, an instance of the component for each processor, which stays; tokens in hand");
+    println!(
+        "gateway: one process, an instance of the component for each processor, reused from request to request; tokens in hand"
+    );
     match &nginx {
         Some(_) => println!("nginx: {WORKERS} workers, each keeps up to {KEPT_ALIVE} connections to what is behind it"),
         None => println!("skipped: there is no nginx here, neither to compare with nor to ask forward-auth"),
