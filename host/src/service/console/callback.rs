@@ -20,6 +20,7 @@ use super::layout::bare_page;
 use super::local_path::{and_query, with_query};
 use super::pending::{Outcome, Pending, SignInName};
 use super::query::Query;
+use super::security;
 use crate::contract::Error;
 use crate::service::cookies;
 use crate::service::extractors::{ConsoleUser, cookie};
@@ -110,10 +111,11 @@ async fn complete(
     };
     let pending = Pending::end(&service, &name, &user.user.name, outcome).await?;
     let told = [(SIGN_IN, name.as_str())];
-    Ok(if pending.same_tab && pending.has_succeeded() {
-        and_query(&pending.next, &told)
-    } else {
-        with_query(OUTCOME, &told)
+    let goes_on = pending.same_tab && pending.has_succeeded();
+    Ok(match goes_on {
+        true if security::asks_for_the_sign_in(&pending.next) => and_query(&pending.next, &told),
+        true => pending.next,
+        false => with_query(OUTCOME, &told),
     })
 }
 

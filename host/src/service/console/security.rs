@@ -36,6 +36,11 @@ pub(super) fn router() -> Router<Service> {
         .route("/admin/security/remove", post(remove))
 }
 
+/// Whether a path is of this page, which shows what a sign-in has shown, and so is told which one it was.
+pub(super) fn asks_for_the_sign_in(path: &str) -> bool {
+    path.strip_prefix(PATH).is_some_and(|query| query.starts_with('?'))
+}
+
 /// Which app connection is looked at, and what was done to it.
 #[derive(Deserialize)]
 struct Wanted {
