@@ -276,20 +276,8 @@ mod tests {
 
     #[test]
     fn a_stored_workspace_id_is_part_of_the_url_that_is_kept() {
-        let settings = FabricSettings {
-            name: "dev".to_owned(),
-            kind: FabricKind::Sql,
-            workspace: "https://one.databricks.com".to_owned(),
-            team: "t".to_owned(),
-            authentication: Authentication::Oauth,
-            app_connection: None,
-            service_principal_client_id: None,
-            service_principal_secret_expires_in: None,
-            scopes: Vec::new(),
-            service_principal_scopes: Vec::new(),
-            compute: None,
-            metadata_crawl_identity: IdentityKind::Person,
-        };
+        let oauth = FabricSettings::oauth("dev", "https://one.databricks.com", "t");
+        let settings = FabricSettings { kind: FabricKind::Sql, ..oauth };
         let mut fabric =
             FabricDescription { settings, workspace_id: None, has_service_principal_secret: false, revision: 1 };
         assert_eq!(url_of(&fabric), "https://one.databricks.com");
