@@ -3,6 +3,7 @@
 mod attempts;
 mod secret;
 mod sessions;
+mod stored_user;
 mod users;
 
 use std::collections::HashMap;
