@@ -5,9 +5,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::middleware::map_response;
 use axum::{Extension, Router};
 use hyper::server::conn::{http1, http2};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -16,6 +17,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::client::Arrival;
+use super::fetching::{self, FetchingExecutor};
 use super::stalling::Stalling;
 use super::tls::{Tls, TlsFilesError};
 use crate::service::crowd::{Crowd, Place};
@@ -148,7 +150,8 @@ async fn http1(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, rou
 }
 
 async fn http2(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, router: Router, watcher: Watcher) {
-    let connection = http2::Builder::new(TokioExecutor::new())
+    let router = router.layer(map_response(fetching::watched));
+    let connection = http2::Builder::new(FetchingExecutor::new(FETCH_WITHIN))
         .timer(TokioTimer::new())
         .keep_alive_interval(HEAD_WITHIN)
         .keep_alive_timeout(HANDSHAKE_WITHIN)

@@ -1,6 +1,7 @@
 //! How requests arrive: connections, TLS, and who is at the other end.
 
 mod client;
+mod fetching;
 mod headers;
 mod listener;
 mod stalling;
