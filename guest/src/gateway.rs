@@ -18,10 +18,12 @@ pub use self::answer::Answer;
 pub use self::headers::{Header, backward, location_of, one_length, onward};
 use self::path::{Unfit, check, names_workspace};
 pub(crate) use self::rejections::Rejections;
+use crate::api_failure::{self, ApiFailure};
 use crate::contract::callers::Admission;
 use crate::contract::databricks_oauth::{Rejection, RejectionVerdict};
 use crate::contract::{Activity, Caller, Error, TokenDescription};
 use crate::core::Core;
+use crate::peer_answer::PeerAnswer;
 use crate::ports::Ports;
 
 /// The header in which the host hands over its one-time ticket.
@@ -29,6 +31,9 @@ pub const TICKET: &str = "prophecy-ticket";
 
 /// How much of a refusal is looked at.
 pub const LOOKED_AT: usize = 16 * 1024;
+
+/// How long a refusal may take to come that far. A workspace sends its own at once; what comes in drops is not held for.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long the workspace may be silent before and within its reply. Long polls wait for minutes.
 pub const SILENCE: Duration = Duration::from_secs(600);
@@ -106,10 +111,23 @@ impl<P: Ports> Core<P> {
         Ok(Credentials { token, description })
     }
 
-    /// Whether a refusal by the workspace means that another token helps, and there is one now. `body` is its beginning.
+    /// Whether a reply of this status may be a refusal on which the token would be given up. Only then it is worth to look at.
     ///
     /// What answers behind a path of the workspace may be somebody's own program, which can say what it likes of a token. So
     /// a person's own token is never given up on its word, and a grant's at most once in a while.
+    pub fn may_give_up(&self, token: &TokenDescription, status: u16) -> bool {
+        // The contract tells no scopes of a personal access token, which cannot be renewed.
+        may_refuse_token(status)
+            && !token.scopes.is_empty()
+            && self.gateway_rejections.borrow().may_act(&token.reference.lineage, self.ports.monotonic())
+    }
+
+    /// Ends when the beginning of a refusal should have come.
+    pub async fn patience(&self) {
+        self.ports.wait(PATIENCE).await;
+    }
+
+    /// Whether a refusal by the workspace means that another token helps, and there is one now. `body` is its beginning.
     pub async fn is_token_replaced(
         &self,
         admission: &Admission,
@@ -117,13 +135,14 @@ impl<P: Ports> Core<P> {
         status: u16,
         body: Vec<u8>,
     ) -> bool {
-        // The contract tells no scopes of a personal access token, which cannot be renewed.
-        if token.scopes.is_empty() {
+        // Most refusals are about something else, and must not keep one about the token from being believed.
+        let answer = PeerAnswer::read(status, None, &body);
+        if !matches!(api_failure::classify(&answer, None), ApiFailure::TokenRejected) {
             return false;
         }
         let token = &token.reference;
-        let may_be = self.gateway_rejections.borrow_mut().may_act(&token.lineage, self.ports.monotonic());
-        if !may_be {
+        let now = self.ports.monotonic();
+        if !self.gateway_rejections.borrow_mut().act(&token.lineage, now) {
             return false;
         }
         let rejection = Rejection { status, body, location: None };
@@ -142,6 +161,6 @@ fn require_workspace(path_with_query: &str, token: &TokenDescription) -> Result<
 }
 
 /// Whether a reply of this status may speak of the token (the statuses with which Databricks refuses one).
-pub fn may_refuse_token(status: u16) -> bool {
+fn may_refuse_token(status: u16) -> bool {
     matches!(status, 400 | 401 | 403)
 }

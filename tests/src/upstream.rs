@@ -126,6 +126,7 @@ async fn answer(stream: &mut BufReader<TcpStream>, request: &Arrived, seen: &See
             json("\"slow\"")
         }
         "/drip" => format!("HTTP/1.1 200 OK\r\ncontent-length: {DRIPS}\r\n\r\n"),
+        "/refused-in-drops" => format!("HTTP/1.1 403 Forbidden\r\ncontent-length: {DRIPS}\r\n\r\n"),
         "/cut" => "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n".to_owned(),
         "/switch" => "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n".to_owned(),
         "/two-lengths" => "HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 20\r\n\r\nok".to_owned(),
@@ -177,7 +178,7 @@ async fn answer(stream: &mut BufReader<TcpStream>, request: &Arrived, seen: &See
             }
             stream.write_all(b"0\r\n\r\n").await.ok()?;
         }
-        "/drip" => {
+        "/drip" | "/refused-in-drops" => {
             for _ in 0..DRIPS {
                 stream.write_all(b"x").await.ok()?;
                 stream.flush().await.ok()?;

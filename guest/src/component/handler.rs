@@ -1,6 +1,9 @@
 //! Export `wasi:http/handler`: the edge gateway. Moves the parts of requests and replies; what is decided about them is in
 //! `crate::gateway`.
 
+use std::pin::pin;
+
+use futures::future::{Either, select};
 use zeroize::Zeroize as _;
 
 use super::{Component, core};
@@ -11,9 +14,11 @@ use crate::bindings::{wit_future, wit_stream};
 use crate::contract::callers::Admission;
 use crate::error::nanoseconds;
 use crate::gateway::{
-    Answer, Credentials, Header, LOOKED_AT, SILENCE, TICKET, backward, location_of, may_refuse_token, one_length,
-    onward,
+    Answer, Credentials, Header, LOOKED_AT, SILENCE, TICKET, backward, location_of, one_length, onward,
 };
+
+/// How much of what follows the beginning of a refusal is held at once.
+const PIECE: usize = 4 * 1024;
 
 type Body = wit_bindgen::StreamReader<u8>;
 type Trailers = wit_bindgen::FutureReader<Result<Option<Fields>, ErrorCode>>;
@@ -44,21 +49,20 @@ async fn forward(request: Request) -> Result<Response, Answer> {
     core().check_workspace(&head.path_with_query, &credentials.description)?;
     let is_repeatable = payload.is_none();
     let response = send(&head, &credentials, payload).await?;
-    let status = response.get_status_code();
-    if !may_refuse_token(status) {
-        return Ok(passed_on(&head, &credentials, response));
+    let (token, status) = (&credentials.description, response.get_status_code());
+    if !core().may_give_up(token, status) {
+        return Ok(passed_on(&credentials, response));
     }
     let refusal = Refusal::read(response).await;
-    let token = &credentials.description;
     if !core().is_token_replaced(&head.admission, token, status, refusal.beginning.clone()).await {
-        return Ok(refusal.passed_on(&head, &credentials));
+        return Ok(refusal.passed_on(&credentials));
     }
     if !is_repeatable {
         return Err(Answer::send_again());
     }
     let renewed = core().gateway_credentials(&head.admission).await?;
     let response = send(&head, &renewed, None).await?;
-    Ok(passed_on(&head, &renewed, response))
+    Ok(passed_on(&renewed, response))
 }
 
 /// Takes what is needed of a request, and checks who sends it and what for.
@@ -81,8 +85,10 @@ fn taken_apart(request: Request) -> Result<(Head, Payload), Answer> {
         Some(length) => length != b"0",
         None => !matches!(method, Method::Get | Method::Head | Method::Options),
     };
-    let (body, trailers) = Request::consume_body(request, succeeded());
-    let payload = has_body.then(|| (body, without_fields(trailers)));
+    let payload = has_body.then(|| {
+        let (body, trailers) = Request::consume_body(request, succeeded());
+        (body, without_fields(trailers))
+    });
     let mut headers = onward(headers);
     if payload.is_none() && matches!(method, Method::Get | Method::Head | Method::Options) {
         // These have no body unless they say so.
@@ -159,20 +165,13 @@ fn may_have_arrived(error: &ErrorCode) -> bool {
 }
 
 /// The reply of the workspace as the client gets it: its body is handed over as the stream that it is.
-fn passed_on(head: &Head, credentials: &Credentials, response: Response) -> Response {
+fn passed_on(credentials: &Credentials, response: Response) -> Response {
     let (status, headers) = (response.get_status_code(), response.get_headers().copy_all());
     let (body, trailers) = Response::consume_body(response, succeeded());
-    reply(head, credentials, status, headers, body, trailers)
+    reply(credentials, status, headers, body, trailers)
 }
 
-fn reply(
-    head: &Head,
-    credentials: &Credentials,
-    status: u16,
-    headers: Vec<Header>,
-    body: Body,
-    trailers: Trailers,
-) -> Response {
+fn reply(credentials: &Credentials, status: u16, headers: Vec<Header>, body: Body, trailers: Trailers) -> Response {
     let Some(headers) = one_length(headers).filter(|_| (200..600).contains(&status)) else {
         let told = "Databricks answered with what is no reply to this request.";
         return told_or_empty(&Answer::refused(502, told));
@@ -205,8 +204,14 @@ impl Refusal {
         let (status, headers) = (response.get_status_code(), response.get_headers().copy_all());
         let (mut rest, trailers) = Response::consume_body(response, succeeded());
         let mut beginning = Vec::new();
+        let mut late = pin!(core().patience());
         while beginning.len() < LOOKED_AT {
-            let (read, piece) = rest.read(Vec::with_capacity(LOOKED_AT - beginning.len())).await;
+            let mut reading = pin!(rest.read(Vec::with_capacity(LOOKED_AT - beginning.len())));
+            let in_time = match select(reading.as_mut(), late.as_mut()).await {
+                Either::Left((read, _)) => Some(read),
+                Either::Right(_) => None,
+            };
+            let (read, piece) = in_time.unwrap_or_else(|| reading.cancel());
             beginning.extend_from_slice(&piece);
             if !matches!(read, wit_bindgen::StreamResult::Complete(_)) {
                 break;
@@ -216,20 +221,20 @@ impl Refusal {
     }
 
     /// The reply as it came: what was read, and then the rest.
-    fn passed_on(self, head: &Head, credentials: &Credentials) -> Response {
+    fn passed_on(self, credentials: &Credentials) -> Response {
         let Self { status, headers, beginning, mut rest, trailers } = self;
         let (mut writer, body) = wit_stream::new();
         wit_bindgen::spawn_local(async move {
             let mut unsent = writer.write_all(beginning).await;
             while unsent.is_empty() {
-                let (read, piece) = rest.read(Vec::with_capacity(LOOKED_AT)).await;
+                let (read, piece) = rest.read(Vec::with_capacity(PIECE)).await;
                 unsent = writer.write_all(piece).await;
                 if !matches!(read, wit_bindgen::StreamResult::Complete(_)) {
                     break;
                 }
             }
         });
-        reply(head, credentials, status, headers, body, trailers)
+        reply(credentials, status, headers, body, trailers)
     }
 }
 

@@ -14,9 +14,14 @@ const MOST: usize = 4_096;
 pub(crate) struct Rejections(BTreeMap<String, Duration>);
 
 impl Rejections {
+    /// Whether an answer about this lineage may be acted on now.
+    pub(super) fn may_act(&self, lineage: &str, now: Duration) -> bool {
+        self.0.get(lineage).is_none_or(|last| now.saturating_sub(*last) >= PAUSE)
+    }
+
     /// Whether an answer about this lineage may be acted on now. It counts as acted on.
-    pub(super) fn may_act(&mut self, lineage: &str, now: Duration) -> bool {
-        if self.0.get(lineage).is_some_and(|last| now.saturating_sub(*last) < PAUSE) {
+    pub(super) fn act(&mut self, lineage: &str, now: Duration) -> bool {
+        if !self.may_act(lineage, now) {
             return false;
         }
         if self.0.len() >= MOST {
@@ -38,16 +43,16 @@ mod tests {
     fn one_lineage_is_given_up_once_in_a_while() {
         let mut rejections = Rejections::default();
         let at = |seconds| Duration::from_secs(seconds);
-        assert!(rejections.may_act("a", at(10)) && rejections.may_act("b", at(10)));
-        assert!(!rejections.may_act("a", at(11)) && !rejections.may_act("a", at(309)));
-        assert!(rejections.may_act("a", at(310)));
+        assert!(rejections.may_act("a", at(10)) && rejections.act("a", at(10)) && rejections.act("b", at(10)));
+        assert!(!rejections.may_act("a", at(11)) && !rejections.act("a", at(309)));
+        assert!(rejections.act("a", at(310)));
     }
 
     #[test]
     fn what_is_remembered_is_bounded() {
         let mut rejections = Rejections::default();
         for number in 0..3 * MOST {
-            assert!(rejections.may_act(&number.to_string(), Duration::from_secs(1)));
+            assert!(rejections.act(&number.to_string(), Duration::from_secs(1)));
             assert!(rejections.0.len() <= MOST);
         }
     }
