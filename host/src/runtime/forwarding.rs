@@ -14,7 +14,7 @@ use wasmtime::component::Accessor;
 use wasmtime_wasi_http::p3::Request as WasiRequest;
 use wasmtime_wasi_http::{Error as WasiError, WasiBody, WasiHttpView as _};
 
-use super::instance::Instance;
+use super::instance::Reader;
 use super::state::State;
 use crate::bindings::FabricAuth;
 use crate::contract::Error;
@@ -25,16 +25,16 @@ pub(crate) type Held = Box<dyn Any + Send>;
 /// A body without the headers that may follow it: what those say has been checked by nobody.
 struct WithoutTrailers<B>(B);
 
-/// The body of a reply, as the workspace sends it. It keeps the instance that it may come out of for as long.
+/// The body of a reply, as the workspace sends it or the component writes it.
 pub struct ForwardedBody {
     body: WithoutTrailers<WasiBody>,
-    _instance: Instance,
+    _reader: Reader,
     _held: Held,
 }
 
 impl ForwardedBody {
-    pub(super) fn new(body: WasiBody, instance: Instance, held: Held) -> Self {
-        Self { body: WithoutTrailers(body), _instance: instance, _held: held }
+    pub(super) fn new(body: WasiBody, reader: Reader, held: Held) -> Self {
+        Self { body: WithoutTrailers(body), _reader: reader, _held: held }
     }
 }
 

@@ -7,18 +7,23 @@
 //!
 //! An instance that has served its number of calls is another matter: nothing is wrong with it. It takes no new call,
 //! and ends when those that it has, have ended.
+//!
+//! Requests that pass through its gateway are not calls: they may last for hours. They end with the host, and those of an
+//! instance that has been replaced may be ended for want of room.
 
-use std::pin::Pin;
+use std::convert::Infallible;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use futures::stream::{FuturesUnordered, StreamExt as _};
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 use wasmtime::component::Accessor;
 use wasmtime::{Result, Store};
 
-use super::timeouts::{CALL, FAREWELL};
+use super::timeouts::{CALL, FAREWELL, LINGERING};
 use super::{Instances, State};
 use crate::bindings::FabricAuth;
 
@@ -32,18 +37,52 @@ pub(super) type Going<'a> = Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>
 /// bounds what it waits for.
 pub(super) type Job = Box<dyn for<'a> FnOnce(&'a Accessor<State>, &'a FabricAuth) -> Going<'a> + Send>;
 
+/// What the task of an instance is sent.
+enum Work {
+    Call(Job),
+    Passage(Job),
+}
+
 /// A handle to an instance. When the last one is gone, the instance ends as soon as its calls have.
 #[derive(Clone)]
 pub(super) struct Instance {
-    jobs: mpsc::Sender<Job>,
+    work: mpsc::Sender<Work>,
     openness: Arc<Openness>,
+    reader: Reader,
 }
 
+/// Somebody who reads a reply that the instance may write itself. It is not ended at once under them.
+#[derive(Clone)]
+pub(super) struct Reader(#[expect(dead_code, reason = "its being there is what counts")] mpsc::Sender<Infallible>);
+
 /// Whether an instance still takes calls.
-struct Openness {
+pub(super) struct Openness {
+    /// It has ended, or is about to, whatever is under way.
     given_up: AtomicBool,
     /// How many calls it may still take.
     calls_left: AtomicU64,
+    /// Cancelled when its room is needed.
+    ends_now: CancellationToken,
+}
+
+/// What the task of an instance listens to.
+struct Ears {
+    work: mpsc::Receiver<Work>,
+    readers: mpsc::Receiver<Infallible>,
+    openness: Arc<Openness>,
+    ending: watch::Receiver<()>,
+}
+
+impl Openness {
+    /// Whether the instance has not ended.
+    pub(super) fn is_alive(&self) -> bool {
+        !self.given_up.load(Ordering::Acquire)
+    }
+
+    /// Ends the instance, whatever is under way there.
+    pub(super) fn end_now(&self) {
+        self.ends_now.cancel();
+    }
 }
 
 impl Instance {
@@ -51,10 +90,26 @@ impl Instance {
     pub(super) async fn start(instances: Arc<Instances>, calls: u64) -> Result<Self> {
         let mut store = State::store(instances.clone());
         let guest = instances.program.pre().instantiate_async(&mut store).await?;
-        let (jobs, queue) = mpsc::channel(QUEUE);
-        let openness = Arc::new(Openness { given_up: AtomicBool::new(false), calls_left: AtomicU64::new(calls) });
-        instances.spawn(own(store, guest, queue, openness.clone(), instances.ending()));
-        Ok(Self { jobs, openness })
+        let (work, queue) = mpsc::channel(QUEUE);
+        let (reader, readers) = mpsc::channel(1);
+        let openness = Arc::new(Openness {
+            given_up: AtomicBool::new(false),
+            calls_left: AtomicU64::new(calls),
+            ends_now: CancellationToken::new(),
+        });
+        let ears = Ears { work: queue, readers, openness: openness.clone(), ending: instances.ending() };
+        instances.spawn(own(store, guest, ears));
+        Ok(Self { work, openness, reader: Reader(reader) })
+    }
+
+    /// Whether it is there, for when nobody has a handle any more.
+    pub(super) fn openness(&self) -> &Arc<Openness> {
+        &self.openness
+    }
+
+    /// For whoever reads a reply that came out of it.
+    pub(super) fn reader(&self) -> Reader {
+        self.reader.clone()
     }
 
     /// Whether it takes calls.
@@ -74,14 +129,27 @@ impl Instance {
     /// Hands it what the host has to tell it, which is no call of anybody. Also while it takes no calls: those that are
     /// at work shall know it too. Gives it back when the instance has been given up.
     pub(super) async fn tell(&self, job: Job) -> std::result::Result<(), Job> {
-        if !self.is_alive() {
-            return Err(job);
+        self.send(Work::Call(job)).await
+    }
+
+    /// Hands it a request for its gateway. Gives it back when the instance has been given up.
+    pub(super) async fn pass(&self, job: Job) -> std::result::Result<(), Job> {
+        self.send(Work::Passage(job)).await
+    }
+
+    async fn send(&self, work: Work) -> std::result::Result<(), Job> {
+        let refused = match self.is_alive() {
+            true => self.work.send(work).await.err().map(|refused| refused.0),
+            false => Some(work),
+        };
+        match refused {
+            None => Ok(()),
+            Some(Work::Call(job) | Work::Passage(job)) => Err(job),
         }
-        self.jobs.send(job).await.map_err(|refused| refused.0)
     }
 
     fn is_alive(&self) -> bool {
-        !self.openness.given_up.load(Ordering::Acquire) && !self.jobs.is_closed()
+        self.openness.is_alive() && !self.work.is_closed()
     }
 }
 
@@ -95,15 +163,10 @@ enum End {
 }
 
 /// Runs an instance to its end.
-async fn own(
-    mut store: Store<State>,
-    guest: FabricAuth,
-    queue: mpsc::Receiver<Job>,
-    openness: Arc<Openness>,
-    ending: watch::Receiver<()>,
-) {
+async fn own(mut store: Store<State>, guest: FabricAuth, ears: Ears) {
     let (stretch, instances) = (store.data().stretch(), store.data().instances.clone());
-    let running = store.run_concurrent(async |accessor| serve(accessor, &guest, queue, &openness, ending).await);
+    let openness = ears.openness.clone();
+    let running = store.run_concurrent(async |accessor| serve(accessor, &guest, ears, &instances).await);
     let ended = stretch.watch(running).await;
     openness.given_up.store(true, Ordering::Release);
     let trapped = ended.as_ref().map_or(true, |end| *end == End::GivenUp);
@@ -117,34 +180,51 @@ async fn own(
 }
 
 /// Runs jobs until nobody can reach the instance any more and all have ended, or until it must be given up.
-async fn serve(
-    accessor: &Accessor<State>,
-    guest: &FabricAuth,
-    mut queue: mpsc::Receiver<Job>,
-    openness: &Openness,
-    mut ending: watch::Receiver<()>,
-) -> End {
-    let mut calls = FuturesUnordered::new();
-    let mut reachable = true;
+async fn serve(accessor: &Accessor<State>, guest: &FabricAuth, ears: Ears, instances: &Instances) -> End {
+    let Ears { work: mut queue, mut readers, openness, mut ending } = ears;
+    let (mut calls, mut passages) = (FuturesUnordered::new(), FuturesUnordered::new());
+    let mut ends_now = pin!(openness.ends_now.cancelled());
+    let mut host_ends = pin!(instances.end());
+    let mut unheld = pin!(ending.changed());
+    let (mut reachable, mut passable) = (true, true);
     let mut end = End::NotNeeded;
-    while reachable || !calls.is_empty() {
-        tokio::select! {
+    while reachable || !calls.is_empty() || !passages.is_empty() {
+        let ended = tokio::select! {
             biased;
-            Some(ended) = calls.next(), if !calls.is_empty() => {
-                if let Err(error) = ended {
-                    tracing::error!(error = %format_args!("{error:#}"), "a call into the component trapped or did not end in time");
-                    end = End::GivenUp;
-                    break;
+            Some(ended) = calls.next(), if !calls.is_empty() => ended,
+            Some(ended) = passages.next(), if !passages.is_empty() => ended,
+            job = queue.recv(), if reachable => {
+                match job {
+                    Some(Work::Call(job)) => calls.push(job(accessor, guest)),
+                    Some(Work::Passage(job)) if passable => passages.push(job(accessor, guest)),
+                    // Nobody would be there to be answered.
+                    Some(Work::Passage(_)) => {}
+                    // Nobody can reach it any more: there is another instance in its place, or the host has ended.
+                    None => reachable = false,
                 }
+                Ok(())
             }
-            job = queue.recv(), if reachable => match job {
-                Some(job) => calls.push(job(accessor, guest)),
-                // Nobody can reach it any more: there is another instance in its place, or the host has ended.
-                None => reachable = false,
-            },
+            () = &mut ends_now => break,
+            () = &mut host_ends, if passable => {
+                passable = false;
+                passages.clear();
+                Ok(())
+            }
             // Nobody holds the host any more. What is queued is still done.
-            _ = ending.changed(), if !queue.is_closed() => queue.close(),
+            _ = &mut unheld, if !queue.is_closed() => {
+                queue.close();
+                Ok(())
+            }
+        };
+        if let Err(error) = ended {
+            tracing::error!(error = %format_args!("{error:#}"), "a call into the component trapped or did not end in time");
+            end = End::GivenUp;
+            break;
         }
+    }
+    if end == End::NotNeeded && !openness.ends_now.is_cancelled() {
+        // What the component writes of a reply itself comes out of here.
+        let _ = timeout(LINGERING, readers.recv()).await;
     }
     openness.given_up.store(true, Ordering::Release);
     queue.close();

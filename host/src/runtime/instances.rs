@@ -3,7 +3,7 @@
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash as _, Hasher as _};
 use std::pin::pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex as BlockingMutex, OnceLock, PoisonError};
 use std::thread;
 
 use futures::stream::{self, Stream, StreamExt as _};
@@ -17,7 +17,7 @@ use wasmtime_wasi_http::WasiBody;
 
 use super::engine::Program;
 use super::forwarding::{self, ForwardedBody, Held};
-use super::instance::{Going, Instance, Job, in_time};
+use super::instance::{Going, Instance, Job, Openness, in_time};
 use super::renewals::{Duty, Renewals};
 use super::state::State;
 use super::timeouts::RENEWAL;
@@ -37,6 +37,11 @@ use crate::storage::{Announcement, Announcements, Observed, ObservedOutcome, Sto
 /// A long-lived instance is replaced after this many calls, so that nothing in it can grow for ever: what the bindings
 /// (wit-bindgen 0.61) keep of the parameters of a call with many of them, some 72 bytes, comes to less than 4 MiB.
 const MOST_CALLS: u64 = 50_000;
+
+/// How many instances that were replaced may be there at once, for what is still under way in them; fewer where there is
+/// little room. Requests through the
+/// gateway may last for hours, and must not take the room of those who need an instance now.
+const MOST_FORMER: usize = 16;
 
 /// What the imports stand on.
 pub(crate) struct Parts {
@@ -62,6 +67,8 @@ pub(crate) struct Instances {
     long_lived: Vec<Mutex<Option<Instance>>>,
     /// How many calls each of those takes.
     most_calls: u64,
+    /// Those that were replaced and have not ended, the eldest first.
+    former: BlockingMutex<Vec<Arc<Openness>>>,
     renewals: Arc<Renewals>,
     tasks: TaskTracker,
     ending: watch::Receiver<()>,
@@ -88,6 +95,7 @@ impl Instances {
             parts: Arc::new(parts),
             long_lived: (0..count).map(|_| Mutex::new(None)).collect(),
             most_calls: MOST_CALLS,
+            former: BlockingMutex::default(),
             renewals: Arc::default(),
             tasks: TaskTracker::new(),
             ending,
@@ -158,7 +166,7 @@ impl Instances {
         answered.await.map_err(|_| Error::unavailable("The component was interrupted. Try again."))
     }
 
-    /// Hands a request to the gateway of a long-lived instance. The reply's body comes out of that instance, and keeps it.
+    /// Hands a request to the gateway of a long-lived instance, which may write the reply's body.
     ///
     /// `held` is kept until the component is done with the request, also when whoever sent it has gone, and then by the
     /// reply's body. A client and a workspace may take as long as they like: what bounds the request is how long the way
@@ -177,29 +185,24 @@ impl Instances {
         let (answer, answered) = oneshot::channel();
         let mut job: Job = Box::new(move |accessor, guest| {
             let going: Going<'_> = Box::pin(async move {
-                let host = accessor.with(|mut store| store.data_mut().instances.clone());
-                let result = tokio::select! {
-                    result = forwarding::forward(accessor, guest, request) => result?,
-                    // Nobody would be there to be answered.
-                    () = host.end() => return Ok(()),
-                };
+                let result = forwarding::forward(accessor, guest, request).await?;
                 // A client who went away does not want it any more.
                 let _ = answer.send(result.map(|response| (response, held)));
                 Ok(())
             });
             going
         });
-        let instance = loop {
+        let reader = loop {
             let instance = self.instance(&affinity).await?;
             // It leaves nothing behind in the instance, and so does not count towards its end.
-            match instance.tell(job).await {
-                Ok(()) => break instance,
+            match instance.pass(job).await {
+                Ok(()) => break instance.reader(),
                 Err(refused) => job = refused,
             }
         };
         let interrupted = |_| Error::unavailable("The component was interrupted. Try again.");
         let (response, held) = answered.await.map_err(interrupted)??;
-        Ok(response.map(|body| ForwardedBody::new(body, instance, held)))
+        Ok(response.map(|body| ForwardedBody::new(body, reader, held)))
     }
 
     /// Renews a grant, or joins the renewal that is at work, and waits for its end.
@@ -287,7 +290,21 @@ impl Instances {
             tracing::error!(error = %format_args!("{error:#}"), "the component could not be instantiated");
             Error::unavailable("The component could not be instantiated. Try again.")
         })?;
-        Ok(slot.insert(instance).clone())
+        if let Some(former) = slot.replace(instance.clone()) {
+            self.let_end(&former);
+        }
+        Ok(instance)
+    }
+
+    /// Lets an instance that was replaced end by itself, and where there are too many of them, the eldest at once.
+    fn let_end(&self, replaced: &Instance) {
+        let mut former = self.former.lock().unwrap_or_else(PoisonError::into_inner);
+        former.retain(|openness| openness.is_alive());
+        former.push(replaced.openness().clone());
+        if former.len() > self.most_former() {
+            tracing::warn!("what was still under way in an instance that was replaced long ago is cut off");
+            former.remove(0).end_now();
+        }
     }
 
     fn spawn_renewal(self: &Arc<Self>, grant: String, duty: Duty) {
@@ -304,6 +321,10 @@ impl Instances {
             instances.parts.counts.renewal(&ending);
             duty.fulfil(ending.map(drop));
         });
+    }
+
+    fn most_former(&self) -> usize {
+        usize::try_from(self.program.most_instances() / 4).unwrap_or(usize::MAX).clamp(1, MOST_FORMER)
     }
 
     fn most_renewals(&self) -> usize {

@@ -25,6 +25,10 @@ pub(super) const CALL: Duration = PATIENCE.saturating_add(RENEWAL).saturating_ad
 /// What the other calls of an instance get to end when one of them has trapped or hangs.
 pub(super) const FAREWELL: Duration = Duration::from_secs(2);
 
+/// How long an instance that has been replaced waits for those who read what it writes of replies itself: answers of the
+/// gateway's own, and refusals. Other replies do not come out of it.
+pub(super) const LINGERING: Duration = Duration::from_secs(60);
+
 /// How often the epoch advances.
 pub(super) const EPOCH: Duration = Duration::from_millis(50);
 

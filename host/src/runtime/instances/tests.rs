@@ -1,6 +1,7 @@
 use std::time::{Duration, Instant};
 
 use futures::FutureExt as _;
+use tokio::sync::oneshot::error::TryRecvError;
 use zeroize::Zeroizing;
 
 use super::super::timeouts::FAREWELL;
@@ -71,6 +72,44 @@ async fn an_instance_that_has_taken_its_calls_is_replaced_and_lets_those_at_work
     long.unwrap();
     tokio::time::sleep(Duration::from_millis(50)).await;
     assert_eq!(alive(&instances), 1, "the former has ended with its last call");
+}
+
+/// A request that lasts must not keep more and more instances.
+#[tokio::test]
+async fn of_the_instances_that_were_replaced_only_so_many_are_kept_for_what_is_under_way() {
+    let (instances, _hold, _folder) = instances(1);
+    let most = instances.most_former();
+    let mut lasting = Vec::new();
+    for _ in 0..most + 2 {
+        let instance = instances.instance(&[]).await.unwrap();
+        let (held, ended) = oneshot::channel::<()>();
+        let job: Job = Box::new(move |_, _| {
+            let lasts = async move {
+                let _held = held;
+                std::future::pending().await
+            };
+            lasts.boxed()
+        });
+        assert!(instance.pass(job).await.is_ok());
+        lasting.push(ended);
+        drop(instance);
+        call(&instances, Duration::ZERO).await.unwrap();
+    }
+    // The last one of them has taken its call, and is replaced by the next.
+    call(&instances, Duration::ZERO).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(alive(&instances), most + 1);
+    let ended: Vec<bool> = lasting.iter_mut().map(|ended| ended.try_recv() == Err(TryRecvError::Closed)).collect();
+    let expected: Vec<bool> = (0..most + 2).map(|number| number < 2).collect();
+    assert_eq!(ended, expected, "the eldest end first");
+}
+
+#[tokio::test]
+async fn a_host_that_ends_does_not_wait_for_requests_that_pass_through() {
+    let (instances, _hold, _folder) = instances(MOST_CALLS);
+    let job: Job = Box::new(|_, _| std::future::pending().boxed());
+    assert!(instances.instance(&[]).await.unwrap().pass(job).await.is_ok());
+    tokio::time::timeout(Duration::from_secs(5), instances.finish()).await.unwrap();
 }
 
 #[tokio::test]
