@@ -1,5 +1,7 @@
 //! Which headers go on: to the workspace, and back to the client.
 
+use std::borrow::Cow;
+
 /// A header as it came: its name in lower case, and its value.
 pub type Header = (String, Vec<u8>);
 
@@ -84,11 +86,11 @@ pub fn onward(headers: Vec<Header>) -> Vec<Header> {
     let named = named_by_connection(&headers);
     let goes_on = |(name, _): &Header| {
         // Some servers read an underscore as a hyphen, so a header may not hide behind one.
-        let name = name.replace('_', "-");
-        !OF_THE_CONNECTION.contains(&name.as_str())
-            && !OF_THE_SENDER.contains(&name.as_str())
+        let name = if name.contains('_') { Cow::Owned(name.replace('_', "-")) } else { Cow::Borrowed(name.as_str()) };
+        !OF_THE_CONNECTION.contains(&&*name)
+            && !OF_THE_SENDER.contains(&&*name)
             && !SENDER_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
-            && !named.contains(&name)
+            && !named.iter().any(|named| *named == *name)
     };
     headers.into_iter().filter(goes_on).collect()
 }

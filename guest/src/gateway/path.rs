@@ -3,6 +3,8 @@
 //! A path is either plain or refused: what two readers could take for two different paths never gets that far, and what is
 //! compared is what is sent.
 
+use std::borrow::Cow;
+
 /// Path prefixes that are refused unless the deployment allows them: what makes tokens, reads secrets, or is not of the
 /// workspace. In lower case; `*` stands for one segment.
 const REFUSED: [&str; 10] = [
@@ -42,9 +44,10 @@ pub fn check(path_with_query: &str, allowed: &[String], refused: &[String]) -> R
     if !is_plain(path) {
         return Err(Unfit::Ambiguous);
     }
-    let mut segments: Vec<String> = decoded(path).to_ascii_lowercase().split('/').map(str::to_owned).collect();
-    if let Some(first) = segments.get_mut(1).filter(|first| *first == AJAX_API) {
-        "api".clone_into(first);
+    let lowered = decoded(path).to_ascii_lowercase();
+    let mut segments: Vec<&str> = lowered.split('/').collect();
+    if let Some(first) = segments.get_mut(1).filter(|first| **first == AJAX_API) {
+        *first = "api";
     }
     let under = |prefix: &str| is_under(&segments, prefix);
     if allowed.iter().any(|prefix| under(prefix)) {
@@ -57,8 +60,9 @@ pub fn check(path_with_query: &str, allowed: &[String], refused: &[String]) -> R
 /// The workspaces that a query names, by which a host that serves many of them takes a request for another's.
 pub fn names_workspace(path_with_query: &str) -> Vec<String> {
     let query = path_with_query.split_once('?').map_or("", |(_, query)| query);
-    let named = form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| WORKSPACE_NAMES.contains(&&**name));
-    named.map(|(_, value)| value.into_owned()).collect()
+    // Some servers take a semicolon for an ampersand.
+    let pairs = query.split(';').flat_map(|part| form_urlencoded::parse(part.as_bytes()));
+    pairs.filter(|(name, _)| WORKSPACE_NAMES.contains(&&**name)).map(|(_, value)| value.into_owned()).collect()
 }
 
 /// Whether everybody reads the path alike: no empty or dot segments, no encoded delimiters, nothing that only some decode.
@@ -66,7 +70,7 @@ fn is_plain(path: &str) -> bool {
     let Some(segments) = path.strip_prefix('/') else { return false };
     let is_delimiter = |byte: u8| matches!(byte, b'/' | b'\\' | b'?' | b'#' | b'%' | b';' | 0..=0x1f | 0x7f);
     let encodings_are_plain = encoded_bytes(path).is_some_and(|bytes| !bytes.into_iter().any(is_delimiter));
-    let is_dot = |segment: &str| matches!(decoded(segment).as_str(), "." | "..");
+    let is_dot = |segment: &str| matches!(&*decoded(segment), "." | "..");
     let mut inner = segments.split('/').peekable();
     let mut segments_are_plain = true;
     while let Some(segment) = inner.next() {
@@ -90,16 +94,16 @@ fn encoded_bytes(path: &str) -> Option<Vec<u8>> {
     Some(found)
 }
 
-fn decoded(text: &str) -> String {
-    percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
+fn decoded(text: &str) -> Cow<'_, str> {
+    percent_encoding::percent_decode_str(text).decode_utf8_lossy()
 }
 
-/// Whether a path is a prefix or below it, segment by segment. A prefix that ends in nothing but its last segment's
+/// Whether a path, in lower case, is a prefix or below it, segment by segment. A prefix that ends in nothing but its last segment's
 /// beginning does not count: `/oidc` is not `/oidcx`.
-fn is_under(segments: &[String], prefix: &str) -> bool {
-    let prefix = prefix.trim_end_matches('/').to_ascii_lowercase();
+fn is_under(segments: &[&str], prefix: &str) -> bool {
     let mut asked = segments.iter();
-    prefix.split('/').all(|part| asked.next().is_some_and(|segment| part == "*" || part == segment))
+    let mut parts = prefix.trim_end_matches('/').split('/');
+    parts.all(|part| asked.next().is_some_and(|segment| part == "*" || part.eq_ignore_ascii_case(segment)))
 }
 
 #[cfg(test)]
@@ -183,6 +187,7 @@ mod tests {
     #[test]
     fn a_workspace_that_the_query_names_is_found_however_it_is_spelled() {
         assert_eq!(names_workspace("/api?x=1&o=2&%6f=3&workspace_id=4"), ["2", "3", "4"]);
+        assert_eq!(names_workspace("/api?x=1;o=2&y=3;w=4"), ["2", "4"]);
         assert!(names_workspace("/api/o?oo=1&x=o").is_empty());
     }
 

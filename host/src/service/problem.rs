@@ -107,6 +107,15 @@ impl Problem {
         self
     }
 
+    /// The same for gateways that ask about a request: they refuse it on 401 and 403, and take most others for a failure of
+    /// ours. That somebody should come later is told as it is.
+    pub(super) fn refusing(mut self) -> Self {
+        if (400..500).contains(&self.0.status) && !matches!(self.0.status, 401 | 403 | 429) {
+            self.0.status = StatusCode::FORBIDDEN.as_u16();
+        }
+        self
+    }
+
     fn new(detail: Detail) -> Self {
         Self(Box::new(detail))
     }

@@ -14,7 +14,7 @@ use crate::service::problem::Problem;
 use crate::service::state::Service;
 
 /// Names the fabric.
-const FABRIC: HeaderName = HeaderName::from_static("prophecy-fabric");
+pub(super) const FABRIC: HeaderName = HeaderName::from_static("prophecy-fabric");
 
 /// Names the activity.
 const ACTIVITY: HeaderName = HeaderName::from_static("prophecy-activity");

@@ -4,10 +4,10 @@
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use secrecy::ExposeSecret as _;
 
-use super::admission::Admitted;
+use super::admission::{Admitted, FABRIC};
 use crate::contract::Error;
 use crate::service::problem::Problem;
 use crate::service::state::Service;
@@ -29,57 +29,79 @@ const WORKSPACE: HeaderName = HeaderName::from_static("prophecy-workspace-url");
 const WORKSPACE_ID: HeaderName = HeaderName::from_static("x-databricks-workspace-id");
 
 pub(super) async fn decide(
-    Admitted(admission, _passing): Admitted,
+    admitted: Result<Admitted, Problem>,
     State(service): State<Service>,
+    method: Method,
     uri: Uri,
     headers: HeaderMap,
 ) -> Response {
-    if !service.settings.gateway.as_ref().is_some_and(|gateway| gateway.forward_auth) {
-        let told = "Forward-auth is off here (gateway.forward_auth).";
-        return Problem::of_request(StatusCode::NOT_FOUND, told).into_response();
+    match told(admitted, &service, &method, &uri, &headers).await {
+        Ok(headers) => headers.into_response(),
+        Err(problem) => problem.refusing().into_response(),
     }
-    let path = match require_method(&headers).and_then(|()| path(&uri, &headers)) {
-        Ok(path) => path,
-        Err(problem) => return problem.into_response(),
-    };
-    let asked = service.host.authorize_request(&admission.caller, &admission.fabric, admission.activity, path).await;
-    let (token, description) = match asked {
-        Ok(served) => served,
-        Err(error) => return refusal(error, &service, &admission.fabric),
-    };
-    let mut reply = StatusCode::OK.into_response();
-    let mut add = |name: HeaderName, text: String, is_secret: bool| {
-        let Ok(mut value) = HeaderValue::try_from(text) else { return false };
-        value.set_sensitive(is_secret);
-        reply.headers_mut().insert(name, value);
-        true
-    };
-    let added = add(AUTHORIZATION, format!("Bearer {}", token.expose_secret()), true)
-        && add(WORKSPACE, description.workspace_url, false)
-        && description.workspace_id.is_none_or(|id| add(WORKSPACE_ID, id, false));
-    if added { reply } else { Problem::from(Error::Internal("A token is no header.".to_owned())).into_response() }
 }
 
-/// Refuses a method that the gateway itself would not send on, where the gateway that asks names one: `TRACE` would bring the
-/// token back.
-fn require_method(headers: &HeaderMap) -> Result<(), Problem> {
-    let named = NAMED_METHOD.iter().flat_map(|name| headers.get_all(*name));
-    if named.into_iter().all(|method| METHODS.iter().any(|known| method == known)) {
+/// The headers with which the request is to be sent on.
+async fn told(
+    admitted: Result<Admitted, Problem>,
+    service: &Service,
+    method: &Method,
+    uri: &Uri,
+    headers: &HeaderMap,
+) -> Result<HeaderMap, Problem> {
+    let Admitted(admission, _passing) = admitted?;
+    if !service.settings.gateway.as_ref().is_some_and(|gateway| gateway.forward_auth) {
+        let told = "Forward-auth is off here (gateway.forward_auth).";
+        return Err(Problem::of_request(StatusCode::NOT_FOUND, told));
+    }
+    require_method(method, headers)?;
+    require_fabric(headers)?;
+    let path = path(uri, headers)?;
+    let asked = service.host.authorize_request(&admission.caller, &admission.fabric, admission.activity, path).await;
+    let (token, description) = asked.map_err(|error| refusal(error, service, &admission.fabric))?;
+    let mut told = HeaderMap::new();
+    told.insert(AUTHORIZATION, value(&format!("Bearer {}", token.expose_secret()), true)?);
+    told.insert(WORKSPACE, value(&description.workspace_url, false)?);
+    if let Some(id) = description.workspace_id {
+        told.insert(WORKSPACE_ID, value(&id, false)?);
+    }
+    Ok(told)
+}
+
+fn value(text: &str, is_secret: bool) -> Result<HeaderValue, Problem> {
+    let is_none = |_| Problem::from(Error::Internal("A token is no header.".to_owned()));
+    let mut value = HeaderValue::from_str(text).map_err(is_none)?;
+    value.set_sensitive(is_secret);
+    Ok(value)
+}
+
+/// Refuses a method that the gateway itself would not send on: `TRACE` would bring the token back. Most gateways ask with GET
+/// and name it, or not; Envoy asks with the method itself.
+fn require_method(method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
+    let named = NAMED_METHOD.iter().flat_map(|name| headers.get_all(*name)).map(HeaderValue::as_bytes);
+    let mut all = named.chain([method.as_str().as_bytes()]);
+    if all.all(|method| METHODS.iter().any(|known| method == known.as_bytes())) {
         return Ok(());
     }
     Err(Problem::of_request(StatusCode::FORBIDDEN, "Requests with this method are not sent on."))
 }
 
-/// Gateways let through what is not refused with 401 or 403, or fail: so it is one of these, and 401 says where to sign in.
-fn refusal(error: Error, service: &Service, fabric: &str) -> Response {
-    let mut reply = match &error {
-        Error::SignInRequired(_) => Problem::from(error).signed_in_at(sign_in_url(service, fabric)).into_response(),
-        _ => Problem::from(error).into_response(),
-    };
-    if reply.status().is_client_error() && reply.status() != StatusCode::UNAUTHORIZED {
-        *reply.status_mut() = StatusCode::FORBIDDEN;
+/// Whoever asks sends the request to one workspace, and says which fabric's that is. A fabric that was meant for others
+/// would bring a token there that is not for it.
+fn require_fabric(headers: &HeaderMap) -> Result<(), Problem> {
+    if headers.contains_key(FABRIC) {
+        return Ok(());
     }
-    reply
+    let told = "The gateway that asks must name the fabric of the workspace that it sends requests to, in this header.";
+    Err(Problem::of_member(FABRIC.as_str(), told))
+}
+
+/// A 401 says where to sign in.
+fn refusal(error: Error, service: &Service, fabric: &str) -> Problem {
+    match &error {
+        Error::SignInRequired(_) => Problem::from(error).signed_in_at(sign_in_url(service, fabric)),
+        _ => Problem::from(error),
+    }
 }
 
 fn sign_in_url(service: &Service, fabric: &str) -> String {
