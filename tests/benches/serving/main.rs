@@ -22,6 +22,7 @@ mod report;
 mod setup;
 mod system;
 
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -40,6 +41,10 @@ const WARM_UP: usize = 5_000;
 /// How long a part that is bounded by its number of requests may take.
 const AT_MOST: Duration = Duration::from_secs(120);
 
+/// As in the program, so that nothing here is slow for its allocator.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[derive(Parser)]
 struct Arguments {
     /// For how many seconds each line is measured.
@@ -51,6 +56,9 @@ struct Arguments {
     /// Measures the edge gateway, and not the tokens.
     #[arg(long)]
     gateway: bool,
+    /// Is the plain reverse proxy, in front of this address.
+    #[arg(long, hide = true)]
+    plain_proxy: Option<SocketAddr>,
     /// What cargo says to every bench.
     #[arg(long, hide = true)]
     bench: bool,
@@ -58,7 +66,11 @@ struct Arguments {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let Arguments { seconds, requests, gateway, .. } = Arguments::parse();
+    let Arguments { seconds, requests, gateway, plain_proxy, .. } = Arguments::parse();
+    if let Some(workspace) = plain_proxy {
+        gateway::proxy(workspace).await;
+        return ExitCode::FAILURE;
+    }
     let bound = Bound { requests: usize::MAX, time: Duration::from_secs(seconds) };
     let wrong = if gateway { gateway::measure(bound).await } else { tokens(bound, requests).await };
     wrong.iter().for_each(|wrong| println!("wrong: {wrong}"));

@@ -1,15 +1,18 @@
-//! The edge gateway beside what else could stand in the path: nothing, nginx as a plain reverse proxy, and nginx that asks
-//! our forward-auth about each request. All of them in one run, before one workspace.
+//! The edge gateway beside what else could stand in the path: nothing, nginx as a plain reverse proxy, a plain reverse proxy
+//! of the same parts as the gateway's HTTP, and nginx that asks our forward-auth about each request. All of them in one run, before one workspace.
 //!
 //! The workspace is in this process, with the clients, and costs next to nothing. Eight people send requests, each of them
 //! with a personal access token that is in hand; the answer says whose token the request carried, and is looked at.
 
 mod nginx;
+mod plain;
 mod report;
 mod setup;
 mod upstream;
 
 use self::nginx::{KEPT_ALIVE, Nginx, WORKERS};
+use self::plain::PlainProxy;
+pub use self::plain::run as proxy;
 use self::report::{Measured, find};
 use self::setup::Gateway;
 use self::upstream::Upstream;
@@ -33,6 +36,7 @@ pub async fn measure(bound: Bound) -> Vec<String> {
     let upstream = Upstream::start().await;
     let gateway = Gateway::start(upstream.address).await;
     let nginx = Nginx::start(upstream.address, gateway.address);
+    let plain = PlainProxy::start(upstream.address);
     println!(
         "gateway: one process, an instance of the component for each processor, reused from request to request; tokens in hand"
     );
@@ -40,7 +44,7 @@ pub async fn measure(bound: Bound) -> Vec<String> {
         Some(_) => println!("nginx: {WORKERS} workers, each keeps up to {KEPT_ALIVE} connections to what is behind it"),
         None => println!("skipped: there is no nginx here, neither to compare with nor to ask forward-auth"),
     }
-    let ways = ways(&upstream, &gateway, nginx.as_ref());
+    let ways = ways(&upstream, &gateway, nginx.as_ref(), &plain);
     for way in &ways {
         run(&way.processes, &way.targets, 16, Bound { requests: WARM_UP, time: AT_MOST }).await;
     }
@@ -62,13 +66,15 @@ pub async fn measure(bound: Bound) -> Vec<String> {
 }
 
 /// What can be measured here, the plain reverse proxy before what is compared with it.
-fn ways(upstream: &Upstream, gateway: &Gateway, nginx: Option<&Nginx>) -> Vec<Way> {
+fn ways(upstream: &Upstream, gateway: &Gateway, nginx: Option<&Nginx>, plain: &PlainProxy) -> Vec<Way> {
     let targets = gateway.by_own_tokens(upstream.address);
     let mut ways = vec![Way { name: report::DIRECT, targets, processes: Vec::new() }];
     if let Some(nginx) = nginx {
         let targets = gateway.by_own_tokens(nginx.plain);
         ways.push(Way { name: report::PLAIN, targets, processes: nginx.workers() });
     }
+    let targets = gateway.by_own_tokens(plain.address);
+    ways.push(Way { name: report::HYPER, targets, processes: vec![plain.process()] });
     let targets = gateway.by_api_tokens(gateway.address);
     ways.push(Way { name: report::GATEWAY, targets, processes: vec![gateway.process()] });
     if let Some(nginx) = nginx {

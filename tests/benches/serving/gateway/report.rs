@@ -9,6 +9,9 @@ pub const DIRECT: &str = "direct";
 /// nginx as a plain reverse proxy.
 pub const PLAIN: &str = "nginx";
 
+/// A plain reverse proxy of tokio and hyper.
+pub const HYPER: &str = "tokio and hyper";
+
 /// Our gateway.
 pub const GATEWAY: &str = "gateway";
 
@@ -50,18 +53,19 @@ pub fn aims(all: &[Measured]) -> String {
         let [way, direct] = [way, DIRECT].map(|way| find(all, way, 1).map(median));
         Some(way? - direct?)
     };
-    let ratio = || Some(find(all, GATEWAY, 16)?.load.rate() / find(all, PLAIN, 16)?.load.rate());
-    let of_nginx = ratio().map(|ratio| {
-        let met = met(ratio >= RATIO);
-        format!("{ratio:.2} of nginx on 16 connections (aim: at least {RATIO}, {met}), ")
+    let ratio = |way| Some(find(all, way, 16)?.load.rate() / find(all, PLAIN, 16)?.load.rate());
+    let of_nginx = ratio(GATEWAY).map(|of_us| {
+        let met = met(of_us >= RATIO);
+        let of_hyper = ratio(HYPER).unwrap_or_default();
+        format!("{of_us:.2} of nginx on 16 connections (aim: at least {RATIO}, {met}; {HYPER} alone: {of_hyper:.2}), ")
     });
-    let by_nginx = added(PLAIN).map(|added| format!("; nginx adds {added:.0} µs"));
+    let by_others = [PLAIN, HYPER].map(|way| added(way).map(|added| format!("; {way} adds {added:.0} µs")));
+    let by_others: String = by_others.into_iter().flatten().collect();
     let by_us = added(GATEWAY).unwrap_or_default();
     format!(
-        "gateway: {}{by_us:.0} µs added to the median on one connection (aim: under {ADDED}, {}){}",
+        "gateway: {}{by_us:.0} µs added to the median on one connection (aim: under {ADDED}, {}){by_others}",
         of_nginx.unwrap_or_default(),
         met(by_us < ADDED),
-        by_nginx.unwrap_or_default(),
     )
 }
 
