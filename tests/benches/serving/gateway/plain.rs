@@ -2,16 +2,14 @@
 //! component and without anything that the gateway does. What it loses to nginx, no gateway on these parts can win back;
 //! what the gateway loses to it is the price of the sandbox and of what is decided there.
 
-use std::convert::Infallible;
 use std::env;
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 
 use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{Request, Response, StatusCode, Uri};
-use http_body_util::{BodyExt as _, Either, Empty};
-use hyper::body::{Bytes, Incoming};
+use http::{Request, Uri};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::client::legacy::Client;
@@ -62,15 +60,8 @@ pub async fn run(workspace: SocketAddr) {
     while let Ok((stream, _)) = listener.accept().await {
         stream.set_nodelay(true).expect("a socket");
         let (client, authority) = (client.clone(), authority.clone());
-        let sending = service_fn(move |request| {
-            let sending = client.request(addressed(request, authority.clone()));
-            async move {
-                Ok::<_, Infallible>(match sending.await {
-                    Ok(reply) => reply.map(Either::Left),
-                    Err(_) => no_reply().map(Either::Right),
-                })
-            }
-        });
+        // Where there is no reply, the connection ends, which the client notices.
+        let sending = service_fn(move |request| client.request(addressed(request, authority.clone())));
         // A client may leave at any time.
         tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), sending));
     }
@@ -81,10 +72,4 @@ fn addressed(mut request: Request<Incoming>, authority: Authority) -> Request<In
     let uri = Uri::builder().scheme(Scheme::HTTP).authority(authority).path_and_query(path).build();
     *request.uri_mut() = uri.expect("the address of a workspace");
     request
-}
-
-fn no_reply() -> Response<http_body_util::combinators::MapErr<Empty<Bytes>, fn(Infallible) -> hyper::Error>> {
-    let mut reply = Response::new(Empty::new().map_err((|never| match never {}) as fn(_) -> _));
-    *reply.status_mut() = StatusCode::BAD_GATEWAY;
-    reply
 }
