@@ -222,9 +222,13 @@ async fn serve(accessor: &Accessor<State>, guest: &FabricAuth, ears: Ears, insta
             break;
         }
     }
-    if end == End::NotNeeded && !openness.ends_now.is_cancelled() {
+    if end == End::NotNeeded && passable {
         // What the component writes of a reply itself comes out of here.
-        let _ = timeout(LINGERING, readers.recv()).await;
+        tokio::select! {
+            _ = timeout(LINGERING, readers.recv()) => {}
+            () = &mut ends_now => {}
+            () = &mut host_ends => {}
+        }
     }
     openness.given_up.store(true, Ordering::Release);
     queue.close();
