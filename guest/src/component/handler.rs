@@ -4,6 +4,7 @@
 use std::pin::pin;
 
 use futures::future::{Either, select};
+use wit_bindgen::StreamResult;
 use zeroize::Zeroize as _;
 
 use super::{Component, core};
@@ -54,7 +55,10 @@ async fn forward(request: Request) -> Result<Response, Answer> {
         return Ok(passed_on(&credentials, response));
     }
     let refusal = Refusal::read(response).await;
-    if !core().is_token_replaced(&head.admission, token, status, refusal.beginning.clone()).await {
+    // What did not come in time has not been seen whole, and may say something else.
+    let is_replaced = refusal.rest != Rest::Late
+        && core().is_token_replaced(&head.admission, token, status, refusal.beginning.clone()).await;
+    if !is_replaced {
         return Ok(refusal.passed_on(&credentials));
     }
     if !is_repeatable {
@@ -195,43 +199,61 @@ struct Refusal {
     status: u16,
     headers: Vec<Header>,
     beginning: Vec<u8>,
-    rest: Body,
+    body: Body,
+    rest: Rest,
     trailers: Trailers,
+}
+
+/// What follows the beginning of a refusal.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rest {
+    /// Nothing. Whoever reads on after the end of a stream traps.
+    None,
+    /// More than is looked at.
+    Some,
+    /// What had not come when patience was over.
+    Late,
 }
 
 impl Refusal {
     async fn read(response: Response) -> Self {
         let (status, headers) = (response.get_status_code(), response.get_headers().copy_all());
-        let (mut rest, trailers) = Response::consume_body(response, succeeded());
+        let (mut body, trailers) = Response::consume_body(response, succeeded());
         let mut beginning = Vec::new();
         let mut late = pin!(core().patience());
-        while beginning.len() < LOOKED_AT {
-            let mut reading = pin!(rest.read(Vec::with_capacity(LOOKED_AT - beginning.len())));
+        let rest = loop {
+            if beginning.len() >= LOOKED_AT {
+                break Rest::Some;
+            }
+            let mut reading = pin!(body.read(Vec::with_capacity(LOOKED_AT - beginning.len())));
             let in_time = match select(reading.as_mut(), late.as_mut()).await {
                 Either::Left((read, _)) => Some(read),
                 Either::Right(_) => None,
             };
+            let is_late = in_time.is_none();
             let (read, piece) = in_time.unwrap_or_else(|| reading.cancel());
             beginning.extend_from_slice(&piece);
-            if !matches!(read, wit_bindgen::StreamResult::Complete(_)) {
-                break;
+            if read == StreamResult::Dropped {
+                break Rest::None;
             }
-        }
-        Self { status, headers, beginning, rest, trailers }
+            if is_late {
+                break Rest::Late;
+            }
+        };
+        Self { status, headers, beginning, body, rest, trailers }
     }
 
     /// The reply as it came: what was read, and then the rest.
     fn passed_on(self, credentials: &Credentials) -> Response {
-        let Self { status, headers, beginning, mut rest, trailers } = self;
+        let Self { status, headers, beginning, body: mut from, rest, trailers } = self;
         let (mut writer, body) = wit_stream::new();
         wit_bindgen::spawn_local(async move {
             let mut unsent = writer.write_all(beginning).await;
-            while unsent.is_empty() {
-                let (read, piece) = rest.read(Vec::with_capacity(PIECE)).await;
+            let mut is_over = rest == Rest::None;
+            while !is_over && unsent.is_empty() {
+                let (read, piece) = from.read(Vec::with_capacity(PIECE)).await;
+                is_over = read == StreamResult::Dropped;
                 unsent = writer.write_all(piece).await;
-                if !matches!(read, wit_bindgen::StreamResult::Complete(_)) {
-                    break;
-                }
             }
         });
         reply(credentials, status, headers, body, trailers)

@@ -79,7 +79,7 @@ impl Openness {
         !self.given_up.load(Ordering::Acquire)
     }
 
-    /// Ends the instance, whatever is under way there.
+    /// Cuts off what passes through the instance, so that it ends with its calls.
     pub(super) fn end_now(&self) {
         self.ends_now.cancel();
     }
@@ -204,8 +204,8 @@ async fn serve(accessor: &Accessor<State>, guest: &FabricAuth, ears: Ears, insta
                 }
                 Ok(())
             }
-            () = &mut ends_now => break,
-            () = &mut host_ends, if passable => {
+            // What passes through may be cut off. Calls may hold what must not be lost, and end soon by themselves.
+            () = until_either(ends_now.as_mut(), host_ends.as_mut()), if passable => {
                 passable = false;
                 passages.clear();
                 Ok(())
@@ -226,15 +226,26 @@ async fn serve(accessor: &Accessor<State>, guest: &FabricAuth, ears: Ears, insta
         // What the component writes of a reply itself comes out of here.
         tokio::select! {
             _ = timeout(LINGERING, readers.recv()) => {}
-            () = &mut ends_now => {}
-            () = &mut host_ends => {}
+            () = until_either(ends_now.as_mut(), host_ends.as_mut()) => {}
         }
     }
     openness.given_up.store(true, Ordering::Release);
     queue.close();
     // Jobs that are still queued are dropped with it, which their callers notice.
-    let _ = timeout(FAREWELL, async { while calls.next().await.is_some() {} }).await;
+    let ended = async {
+        while calls.next().await.is_some() {}
+        while passages.next().await.is_some() {}
+    };
+    let _ = timeout(FAREWELL, ended).await;
     end
+}
+
+/// Completes with the first of two. Neither may have completed before.
+async fn until_either(mut one: Pin<&mut impl Future<Output = ()>>, mut other: Pin<&mut impl Future<Output = ()>>) {
+    tokio::select! {
+        () = &mut one => {}
+        () = &mut other => {}
+    }
 }
 
 /// A call that takes longer than any may counts as one that trapped, whether or not its caller is still there.

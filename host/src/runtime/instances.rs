@@ -200,8 +200,9 @@ impl Instances {
                 Err(refused) => job = refused,
             }
         };
-        let interrupted = |_| Error::unavailable("The component was interrupted. Try again.");
-        let (response, held) = answered.await.map_err(interrupted)??;
+        // Nothing that a program would take for a reason to send it again by itself.
+        let told = "The gateway was interrupted. Databricks may have acted on the request.";
+        let (response, held) = answered.await.map_err(|_| Error::Internal(told.to_owned()))??;
         Ok(response.map(|body| ForwardedBody::new(body, reader, held)))
     }
 
@@ -254,7 +255,9 @@ impl Instances {
     async fn forget(&self) {
         for slot in &self.long_lived {
             // Without a handle an instance ends when its calls have.
-            drop(slot.lock().await.take());
+            if let Some(former) = slot.lock().await.take() {
+                self.let_end(&former);
+            }
         }
     }
 
@@ -299,8 +302,8 @@ impl Instances {
     /// Lets an instance that was replaced end by itself, and where there are too many of them, the eldest at once.
     fn let_end(&self, replaced: &Instance) {
         let mut former = self.former.lock().unwrap_or_else(PoisonError::into_inner);
-        former.retain(|openness| openness.is_alive());
         former.push(replaced.openness().clone());
+        former.retain(|openness| openness.is_alive());
         if former.len() > self.most_former() {
             tracing::warn!("what was still under way in an instance that was replaced long ago is cut off");
             former.remove(0).end_now();

@@ -22,7 +22,7 @@ async fn a_token_that_is_refused_is_renewed_and_the_request_repeated_once() {
     let (token, _) = world.token(&alice()).await.unwrap();
     assert!(world.workspace.revoke_access_token(&token));
     assert_eq!(who(&world, as_person(alice())).await, "alice@example.com");
-    assert_eq!(world.refreshes(), 1);
+    assert_eq!((world.refreshes(), world.host.figures().given_up), (1, 0));
 }
 
 #[tokio::test]
@@ -70,6 +70,7 @@ async fn refusals_about_something_else_do_not_keep_one_about_the_token_from_bein
         let reply = world.host.forward(as_person(alice()), get(ME)).await.unwrap();
         assert_eq!((reply.status().as_u16(), text(reply).await), (403, denied.to_string()));
     }
+    assert_eq!(world.host.figures().given_up, 0);
     let (token, _) = world.token(&alice()).await.unwrap();
     assert!(world.workspace.revoke_access_token(&token));
     assert_eq!(who(&world, as_person(alice())).await, "alice@example.com");
@@ -95,6 +96,35 @@ async fn a_refusal_that_trickles_is_passed_on_as_it_comes() {
     assert!(first.len() < body.len(), "all of it came at once");
     let rest = body_of_reply.collect().await.unwrap().to_bytes();
     assert_eq!([first, rest].concat(), body.as_bytes());
+    assert_eq!((world.host.figures().given_up, world.refreshes()), (0, 0));
+}
+
+/// Whatever comes at the moment at which patience ends.
+#[tokio::test]
+async fn a_refusal_that_never_rests_is_passed_on_all_the_same() {
+    let world = signed_in().await;
+    let body = "no ".repeat(100);
+    let every = Duration::from_millis(1);
+    for _ in 0..10 {
+        world.workspace.inject(Endpoint::Me, Fault::Trickle { code: 403, body: body.clone(), every });
+        let host = world.host.clone();
+        let asking = tokio::spawn(async move { host.forward(as_person(alice()), get(ME)).await.unwrap() });
+        tokio::time::sleep(100 * every).await;
+        world.advance(Duration::from_secs(11));
+        assert_eq!(text(asking.await.unwrap()).await, body);
+    }
+    assert_eq!(world.host.figures().given_up, 0);
+}
+
+/// More than is looked at, and then the rest.
+#[tokio::test]
+async fn a_long_refusal_comes_back_whole() {
+    let world = signed_in().await;
+    let denied = json!({"error_code": "PERMISSION_DENIED", "message": "no ".repeat(20_000)});
+    world.workspace.inject(Endpoint::Me, Fault::json(403, &denied));
+    let reply = world.host.forward(as_person(alice()), get(ME)).await.unwrap();
+    assert_eq!((reply.status().as_u16(), text(reply).await), (403, denied.to_string()));
+    assert_eq!(world.host.figures().given_up, 0);
 }
 
 /// What is not looked at is not held either: nothing that is said of a personal access token makes another one.

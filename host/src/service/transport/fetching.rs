@@ -1,5 +1,8 @@
 //! Answers on HTTP/2 whose other end must go on fetching them. A client can withhold the window of one stream there while
 //! its connection goes on, which the connection itself ([`Stalling`](super::stalling::Stalling)) does not show.
+//!
+//! What is seen is that a client opens its window, which many do long after they have begun to read. And the last piece of an
+//! answer is hyper's once it has been handed over: it may lie there for as long as the connection lasts.
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};

@@ -30,6 +30,9 @@ const HEAD_WITHIN: Duration = Duration::from_secs(30);
 /// How long a client may fetch nothing of what is there for it.
 const FETCH_WITHIN: Duration = Duration::from_secs(30);
 
+/// How long a client may open no window for an answer on HTTP/2. Some open it only when they have worked through megabytes.
+const OPEN_WITHIN: Duration = Duration::from_secs(600);
+
 /// How large the head of a request may be.
 const LARGEST_HEAD: usize = 32 * 1024;
 const LARGEST_HEADER_LIST: u32 = 32 * 1024;
@@ -151,7 +154,7 @@ async fn http1(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, rou
 
 async fn http2(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, router: Router, watcher: Watcher) {
     let router = router.layer(map_response(fetching::watched));
-    let connection = http2::Builder::new(FetchingExecutor::new(FETCH_WITHIN))
+    let connection = http2::Builder::new(FetchingExecutor::new(OPEN_WITHIN))
         .timer(TokioTimer::new())
         .keep_alive_interval(HEAD_WITHIN)
         .keep_alive_timeout(HANDSHAKE_WITHIN)
