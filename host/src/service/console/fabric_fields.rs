@@ -162,9 +162,14 @@ fn nanoseconds_now(clock: &dyn Clock) -> i64 {
     i64::try_from(since_epoch.as_nanos()).unwrap_or(i64::MAX)
 }
 
-/// The day on which something ends that still lasts so long.
+/// By how much two clocks may differ, and what is stored be behind, without its becoming another day.
+const DRIFT: Duration = Duration::from_secs(60 * 60);
+
+/// The day on which something ends that still lasts so long. Days that were entered begin at midnight, and what is stored of
+/// them is always a little less: without the drift each look would tell the day before.
 fn day(clock: &dyn Clock, left: Duration) -> String {
-    let end = nanoseconds_now(clock).saturating_add(i64::try_from(left.as_nanos()).unwrap_or(i64::MAX));
+    let left = i64::try_from(left.saturating_add(DRIFT).as_nanos()).unwrap_or(i64::MAX);
+    let end = nanoseconds_now(clock).saturating_add(left);
     moment(end, false).chars().take("2026-11-24".len()).collect()
 }
 
@@ -195,8 +200,9 @@ mod tests {
         let date = "2099-02-28".to_owned();
         let entered = Entered { service_principal_secret_expires_in: date.clone(), ..entered() };
         let left = entered.settings(&clock).unwrap().service_principal_secret_expires_in.unwrap();
-        // A moment passes between the two looks at the clock.
         assert_eq!(day(&clock, Duration::from_nanos(left)), date);
+        // What is stored is told as less, since it is counted from before it was written.
+        assert_eq!(day(&clock, Duration::from_nanos(left) - Duration::from_secs(5)), date);
         let past = Entered { service_principal_secret_expires_in: "1999-01-01".to_owned(), ..entered };
         assert_eq!(past.settings(&clock).unwrap().service_principal_secret_expires_in, Some(0));
     }
