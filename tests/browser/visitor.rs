@@ -20,6 +20,9 @@ use tokio::time::timeout;
 
 use crate::programs::Driver;
 
+/// How long the browser may take for one command, on a busy machine.
+const BROWSER_ANSWERS_WITHIN: Duration = Duration::from_secs(60);
+
 /// Names the folder for pictures.
 const PICTURES: &str = "FABRIC_AUTH_PICTURES";
 
@@ -346,7 +349,9 @@ impl Visitor {
 
     async fn command(&self, path: &str, body: &Value) -> Value {
         let path = format!("/session/{}/{path}", self.session);
-        let answer = self.driver.send_json(Method::POST, &path, body).await;
+        // A browser that hangs fails its test, and does not hold up all of them.
+        let answering = timeout(BROWSER_ANSWERS_WITHIN, self.driver.send_json(Method::POST, &path, body)).await;
+        let answer = answering.unwrap_or_else(|_| panic!("the browser gives no answer to {path}"));
         assert!(answer.status.is_success(), "{path}: {}", answer.text());
         answer.json()["value"].clone()
     }
