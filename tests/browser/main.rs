@@ -24,6 +24,7 @@ mod resilience;
 mod stage;
 mod visitor;
 
+use std::any::Any;
 use std::env;
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::process::ExitCode;
@@ -37,6 +38,7 @@ use tokio::runtime::Runtime;
 
 use self::programs::{Driver, Programs};
 use self::stage::Stage;
+use self::visitor::BrowserHangs;
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime"));
 
@@ -93,16 +95,25 @@ fn driver() -> &'static Driver {
 fn trial(begin: Begin, name: &'static str, case: Case, missing: Option<&str>) -> Trial {
     let Some(missing) = missing.map(str::to_owned) else {
         return Trial::test(name, move || {
-            RUNTIME.block_on(play(begin, name, case));
-            Ok(())
+            RUNTIME.block_on(async {
+                let played = play(begin, name, case).await;
+                let hangs = played.as_ref().is_err_and(|panic| panic.is::<BrowserHangs>());
+                // Once more, in another browser.
+                let played = if hangs { play(begin, name, case).await } else { played };
+                match played {
+                    Ok(()) => Ok(()),
+                    Err(panic) if panic.is::<BrowserHangs>() => Err(Failed::from("the browser hangs")),
+                    Err(panic) => resume_unwind(panic),
+                }
+            })
         });
     };
     let may_be_skipped = env::var("CI").as_deref() != Ok("true");
     Trial::test(name, move || Err(Failed::from(missing))).with_ignored_flag(may_be_skipped)
 }
 
-/// Plays a test, and closes what it has opened however it ends.
-async fn play(begin: Begin, name: &str, case: Case) {
+/// Plays a test, and closes what it has opened however it ends. An error is the panic with which it failed.
+async fn play(begin: Begin, name: &str, case: Case) -> Result<(), Box<dyn Any + Send>> {
     let service = match begin {
         Begin::Bare => ServiceWorld::bare().await,
         Begin::Administered => ServiceWorld::new().await,
@@ -110,9 +121,7 @@ async fn play(begin: Begin, name: &str, case: Case) {
     let stage = Stage::new(service, &name.replace("::", "-"));
     let played = AssertUnwindSafe(case(&stage)).catch_unwind().await;
     stage.end(played.is_err()).await;
-    if let Err(panic) = played {
-        resume_unwind(panic);
-    }
+    played
 }
 
 /// The functions of a module as its tests, each with what is there when it begins.

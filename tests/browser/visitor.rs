@@ -2,6 +2,7 @@
 //! written on it.
 
 use std::env;
+use std::panic::panic_any;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +22,10 @@ use tokio::time::timeout;
 use crate::programs::Driver;
 
 /// How long the browser may take for one command, on a busy machine.
-const BROWSER_ANSWERS_WITHIN: Duration = Duration::from_secs(60);
+const BROWSER_ANSWERS_WITHIN: Duration = Duration::from_secs(30);
+
+/// The browser gave no answer in time, which says nothing of what it shows: Chromium sometimes takes no picture any more.
+pub(crate) struct BrowserHangs;
 
 /// Names the folder for pictures.
 const PICTURES: &str = "FABRIC_AUTH_PICTURES";
@@ -311,6 +315,8 @@ impl Visitor {
 
     /// Takes a picture of the whole page.
     pub(crate) async fn picture(&self, name: &str) {
+        // A page that is behind another may never be drawn.
+        self.devtools("Page.bringToFront", &json!({})).await;
         let layout = self.devtools("Page.getLayoutMetrics", &json!({})).await;
         let size = &layout["cssContentSize"];
         let clip = json!({ "x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1 });
@@ -349,9 +355,8 @@ impl Visitor {
 
     async fn command(&self, path: &str, body: &Value) -> Value {
         let path = format!("/session/{}/{path}", self.session);
-        // A browser that hangs fails its test, and does not hold up all of them.
         let answering = timeout(BROWSER_ANSWERS_WITHIN, self.driver.send_json(Method::POST, &path, body)).await;
-        let answer = answering.unwrap_or_else(|_| panic!("the browser gives no answer to {path}"));
+        let answer = answering.unwrap_or_else(|_| panic_any(BrowserHangs));
         assert!(answer.status.is_success(), "{path}: {}", answer.text());
         answer.json()["value"].clone()
     }
