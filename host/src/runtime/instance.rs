@@ -16,6 +16,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use futures::future::select;
 use futures::stream::{FuturesUnordered, StreamExt as _};
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
@@ -205,7 +206,7 @@ async fn serve(accessor: &Accessor<State>, guest: &FabricAuth, ears: Ears, insta
                 Ok(())
             }
             // What passes through may be cut off. Calls may hold what must not be lost, and end soon by themselves.
-            () = until_either(ends_now.as_mut(), host_ends.as_mut()), if passable => {
+            _ = select(ends_now.as_mut(), host_ends.as_mut()), if passable => {
                 passable = false;
                 passages.clear();
                 Ok(())
@@ -226,7 +227,7 @@ async fn serve(accessor: &Accessor<State>, guest: &FabricAuth, ears: Ears, insta
         // What the component writes of a reply itself comes out of here.
         tokio::select! {
             _ = timeout(LINGERING, readers.recv()) => {}
-            () = until_either(ends_now.as_mut(), host_ends.as_mut()) => {}
+            _ = select(ends_now.as_mut(), host_ends.as_mut()) => {}
         }
     }
     openness.given_up.store(true, Ordering::Release);
@@ -238,14 +239,6 @@ async fn serve(accessor: &Accessor<State>, guest: &FabricAuth, ears: Ears, insta
     };
     let _ = timeout(FAREWELL, ended).await;
     end
-}
-
-/// Completes with the first of two. Neither may have completed before.
-async fn until_either(mut one: Pin<&mut impl Future<Output = ()>>, mut other: Pin<&mut impl Future<Output = ()>>) {
-    tokio::select! {
-        () = &mut one => {}
-        () = &mut other => {}
-    }
 }
 
 /// A call that takes longer than any may counts as one that trapped, whether or not its caller is still there.

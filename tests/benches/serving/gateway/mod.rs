@@ -1,5 +1,6 @@
 //! The edge gateway beside what else could stand in the path: nothing, nginx as a plain reverse proxy, a plain reverse proxy
-//! of the same parts as the gateway's HTTP, and nginx that asks our forward-auth about each request. All of them in one run, before one workspace.
+//! of the same parts as the gateway's HTTP, and nginx that asks our forward-auth about each request. All of them in one run,
+//! before one workspace.
 //!
 //! The workspace is in this process, with the clients, and costs next to nothing. Eight people send requests, each of them
 //! with a personal access token that is in hand; the answer says whose token the request carried, and is looked at.
